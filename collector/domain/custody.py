@@ -1,0 +1,195 @@
+"""A message on its way from the mailbox into the archive, and the proof of it.
+
+Rule: only ``custody/verify.py`` makes a ``Proof``; the architecture test
+checks that.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import Enum
+
+from collector.domain.blob import BlobRef, Digest
+from collector.domain.journal import JournalFormat, Unwrapped
+from collector.domain.mailbox import MessageRef
+
+
+class State(Enum):
+    """Where a committed message stands (ledger/README.md has the table).
+
+    ``VANISHED``: gone from the mailbox before we asked for its deletion.
+    ``SUPERSEDED``: its UIDVALIDITY is void; the message is collected anew.
+    """
+
+    COMMITTED = "committed"
+    CLEARED = "cleared"
+    EXPUNGED = "expunged"
+    VANISHED = "vanished"
+    SUPERSEDED = "superseded"
+
+
+class Verdict(Enum):
+    """What shall happen to a committed message in the mailbox."""
+
+    EXPUNGE = "expunge"
+    KEEP = "keep"
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What is known of an arrival; lies beside the bytes and is all a rebuild needs.
+
+    Attributes:
+        seq: position in the archive, from 1, without gaps.
+        digest: SHA-256 of the raw message.
+        internal_date, fetched_at, committed_at: UTC.  ``committed_at`` is taken
+            when the batch is handed to the archive, just before it is durable.
+        kind: the format verdict at the time of collection.
+        quarantined: as in ``Unwrapped.quarantined``.
+        duplicate_of: ``seq`` of the entry that holds the same bytes; then only
+            the receipt is stored.
+        fetch_flags: remarks about the hand-over.
+    """
+
+    seq: int
+    digest: Digest
+    size_bytes: int
+    ref: MessageRef
+    internal_date: datetime | None
+    fetched_at: datetime
+    committed_at: datetime
+    kind: str
+    quarantined: bool
+    duplicate_of: int | None = None
+    fetch_flags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PendingEntry:
+    """Durable in a segment, not yet named by the ledger."""
+
+    receipt: Receipt
+    blob: BlobRef
+    unwrapped: Unwrapped
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerEntry:
+    """A message that is ours.
+
+    Attributes:
+        cleared_at: when its deletion was last asked for, ``None`` before.
+        clear_attempts: how often it was asked for.
+    """
+
+    receipt: Receipt
+    blob: BlobRef
+    state: State
+    cleared_at: datetime | None = None
+    clear_attempts: int = 0
+
+    @property
+    def seq(self) -> int:
+        """Position in the archive."""
+        return self.receipt.seq
+
+    @property
+    def ref(self) -> MessageRef:
+        """Its name on the server."""
+        return self.receipt.ref
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """Evidence, just re-read from the medium, that entry and bytes agree.
+
+    Nothing but a list of these makes the source delete.
+    """
+
+    seq: int
+    ref: MessageRef
+    digest: Digest
+    size_bytes: int
+    proven_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """What became of a committed message in the mailbox, and when we saw it.
+
+    Attributes:
+        state: ``EXPUNGED``, ``VANISHED`` or ``SUPERSEDED``.
+        cleared_at: when its deletion was asked for, ``None`` if never.
+        settled_at: when a listing no longer showed it.
+    """
+
+    seq: int
+    state: State
+    cleared_at: datetime | None
+    settled_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """The limits and choices a cycle works under.
+
+    Attributes:
+        journal_format: what the mailbox is configured to hold.
+        since, before: collect only messages that arrived in [since, before), by
+            INTERNALDATE; ``None`` means no bound.
+        delete: ``False`` collects without deleting (backfill).
+        keep_unrecognised: quarantined messages stay in the mailbox as well.
+        window_messages_max: messages between two deletions.
+        batch_messages_max, batch_bytes_max: limits of one commit.
+        message_bytes_max: a larger message is set aside.
+        set_aside_attempts_max: after so many failed fetches a person is told.
+    """
+
+    journal_format: JournalFormat = JournalFormat.AUTO
+    since: date | None = None
+    before: date | None = None
+    delete: bool = True
+    keep_unrecognised: bool = False
+    window_messages_max: int = 500
+    batch_messages_max: int = 100
+    batch_bytes_max: int = 4 * 1024 * 1024
+    message_bytes_max: int = 2 * 1024 * 1024 * 1024
+    set_aside_attempts_max: int = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What one or more cycles did.
+
+    Attributes:
+        waiting: messages the last listing showed.
+        set_aside: messages the server would not hand over.
+        vanished: messages that were gone before we asked for their deletion.
+        refused: committed messages that the mailbox does not let go.
+        interrupted: the stop sign came before the end.
+    """
+
+    waiting: int = 0
+    collected: int = 0
+    cleared: int = 0
+    expunged: int = 0
+    set_aside: int = 0
+    quarantined: int = 0
+    vanished: int = 0
+    refused: int = 0
+    interrupted: bool = False
+
+    def plus(self, later: Summary) -> Summary:
+        """Return both cycles as one; what is there now is what the later one saw."""
+        return Summary(
+            waiting=later.waiting,
+            collected=self.collected + later.collected,
+            cleared=self.cleared + later.cleared,
+            expunged=self.expunged + later.expunged,
+            set_aside=self.set_aside + later.set_aside,
+            quarantined=self.quarantined + later.quarantined,
+            vanished=self.vanished + later.vanished,
+            refused=later.refused,
+            interrupted=later.interrupted,
+        )

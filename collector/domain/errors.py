@@ -1,0 +1,65 @@
+"""The error tree, ordered by what must stop.
+
+Every error says what could not be done, to which object, and what to do next.
+Rooms translate their library's exceptions into these at their border, and only
+``service`` turns them into exit codes.
+
+Texts of errors are logged at INFO and above, so they never carry a password, a
+body, a subject or a mail address: name a message by its UID or its digest.
+"""
+
+from __future__ import annotations
+
+
+class CollectorError(Exception):
+    """Base of all errors of the program.
+
+    Args:
+        what: what could not be done, lower case, without a full stop.
+        subject: the object it could not be done to (path, UID, mailbox, digest).
+        hint: what a person should do next; empty when there is nothing to do.
+    """
+
+    def __init__(self, what: str, *, subject: str = "", hint: str = "") -> None:
+        super().__init__(what)
+        self.what = what
+        self.subject = subject
+        self.hint = hint
+
+    def __str__(self) -> str:
+        text = f"{self.what}: {self.subject}" if self.subject else self.what
+        return f"{text} ({self.hint})" if self.hint else text
+
+
+class MessageError(CollectorError):
+    """Stops one message: it stays in the mailbox and is set aside."""
+
+
+class CycleError(CollectorError):
+    """Stops this cycle of one mailbox; a later cycle will try again.
+
+    Args:
+        retry_after_s: seconds the server asked us to wait, ``None`` when it did
+            not say.
+    """
+
+    def __init__(
+        self, what: str, *, subject: str = "", hint: str = "", retry_after_s: float | None = None
+    ) -> None:
+        super().__init__(what, subject=subject, hint=hint)
+        self.retry_after_s = retry_after_s
+
+
+class LoginError(CycleError):
+    """The server refused the credentials; asked again seldom, so that no account is locked."""
+
+
+class ConfigError(CollectorError):
+    """Stops the start: a setting, a permission or a missing migration."""
+
+
+class IntegrityError(CollectorError):
+    """Stops the service: bytes or rows are not what was recorded, or an fsync failed.
+
+    Nothing is deleted from any mailbox after this.
+    """

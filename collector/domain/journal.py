@@ -15,18 +15,81 @@ from collector.domain.blob import Digest
 
 
 class JournalFormat(Enum):
-    """What a mailbox is configured to hold (``format`` in the configuration)."""
+    """What a mailbox is configured to hold (``format`` in the configuration).
+
+    ``EXCHANGE``: reports only; anything else is quarantined.  ``GOOGLE``,
+    ``ZIMBRA`` and ``SUN`` allow wrappers that anybody could send, which ``AUTO``
+    leaves alone.  ``COPY``: nothing is unwrapped.
+    """
 
     AUTO = "auto"
     EXCHANGE = "exchange"
     GOOGLE = "google"
+    ZIMBRA = "zimbra"
+    SUN = "sun"
     COPY = "copy"
 
 
+@dataclass(frozen=True, slots=True)
+class JournalProfile:
+    """What a mailbox is configured to hold, and what about its messages is believed.
+
+    Nothing here decides whether a message is archived.  Addresses, hosts and
+    domains are patterns with ``*``, in any case; hosts may be networks too.
+
+    Attributes:
+        format: as configured.
+        server: the mail server that delivers into the mailbox, by the name of its
+            preset; empty believes no envelope header.
+        recipient_headers, sender_headers: fields that server writes besides.
+        addresses: of the journal mailbox itself; nobody's recipients.
+        plus_addressing: ``journal+user=domain@...`` names the recipient user@domain.
+        own_received_count: Received lines that our own servers write; what stands
+            below the last of them is the sender's.
+        alternate: an alternate journaling mailbox: bounces of reports are expected.
+        report_senders: who sends reports (``Sender``, else ``From``).
+        return_paths: envelope senders of reports; ``<>`` is the empty one.
+        connecting_hosts: who may hand reports over to our own server.
+        tenants: values of ``X-OriginatorOrg``.
+        authserv_id: the name our own server gives itself in Authentication-Results.
+        authserv_below: that server removes foreign results of its name (RFC 8601,
+            section 5), so those right below its Received line are its own as well.
+        authenticated_domains: whose SPF or DKIM result confirms a report.
+    """
+
+    format: JournalFormat = JournalFormat.AUTO
+    server: str = ""
+    recipient_headers: tuple[str, ...] = ()
+    sender_headers: tuple[str, ...] = ()
+    addresses: tuple[str, ...] = ()
+    plus_addressing: bool = False
+    own_received_count: int = 1
+    alternate: bool = False
+    report_senders: tuple[str, ...] = ()
+    return_paths: tuple[str, ...] = ()
+    connecting_hosts: tuple[str, ...] = ()
+    tenants: tuple[str, ...] = ()
+    authserv_id: str = ""
+    authserv_below: bool = False
+    authenticated_domains: tuple[str, ...] = ()
+
+
 class Kind(Enum):
-    """What one message is."""
+    """What one message is.
+
+    ``EXCHANGE``: a report of Exchange 2007 or later, or of Exchange Online.
+    ``EXCHANGE_2003``: an envelope report of Exchange 2000 or 2003.
+    ``BOUNCE``: a non-delivery report around a journal report.
+    """
 
     EXCHANGE = "exchange"
+    EXCHANGE_2003 = "exchange-2003"
+    WORKMAIL = "workmail"
+    CITADEL = "citadel"
+    GOOGLE = "google"
+    ZIMBRA = "zimbra"
+    SUN = "sun"
+    BOUNCE = "bounce"
     COPY = "copy"
     UNRECOGNISED = "unrecognised"
 
@@ -56,11 +119,18 @@ class Trust(Enum):
 
 
 class Role(Enum):
-    """What an original inside a report is."""
+    """What a message inside another is.
+
+    ``DECRYPTED``: the server's clear copy beside the ``ENCRYPTED`` original.
+    ``REPORT``: a journal report inside a bounce, itself the wrapper of originals.
+    ``CANDIDATE``: an attachment that may be the original of a broken report.
+    """
 
     ORIGINAL = "original"
     DECRYPTED = "decrypted"
     ENCRYPTED = "encrypted"
+    REPORT = "report"
+    CANDIDATE = "candidate"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,9 +153,12 @@ class Recipient:
     Attributes:
         address: as written, case and all; X.500 names in their brackets.
         via: the redirections, nearest to the recipient first.
-        source: where it was read (``report``, ``header``).
-        derived: ``True`` when it was concluded, not written down.
-        level: 0 for the outermost report; deeper ones are only claimed.
+        source: where it was read: ``report``, or the name of the header field.
+        derived: ``True`` when it was read from what the author wrote, not from
+            what a server recorded.
+        level: as in ``Envelope``.
+        undisclosed: the header of the original names neither the address nor a
+            list it was reached by: a conclusion, never the fact "Bcc".
     """
 
     address: str
@@ -94,6 +167,12 @@ class Recipient:
     source: str = "report"
     derived: bool = False
     level: int = 0
+    undisclosed: bool = False
+
+    @property
+    def claimed(self) -> bool:
+        """Read from a report that anybody could have put inside the outermost one."""
+        return self.level > 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +182,7 @@ class Envelope:
     Attributes:
         raw_lines: the report's lines as received, decoded byte for byte as
             latin-1, so that no line is lost that nobody understood.
+        level: 0 for the outermost report; deeper ones are only claimed.
     """
 
     sender: str = ""
@@ -111,6 +191,12 @@ class Envelope:
     message_id: str = ""
     recipients: tuple[Recipient, ...] = ()
     raw_lines: tuple[str, ...] = ()
+    level: int = 0
+
+    @property
+    def claimed(self) -> bool:
+        """Read from a report that anybody could have put inside the outermost one."""
+        return self.level > 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +224,9 @@ class Unwrapped:
     """The verdict of ``unwrap`` on one raw message.
 
     Attributes:
+        envelope: of the outermost report; of a broken one, what could be read.
+        originals: in the order they lie in the message, outer before inner.
+        nested: envelopes of reports inside, outermost first.
         reason: why it is ``UNRECOGNISED``; empty otherwise.
         trust_reasons: what spoke for and against, as short fixed words.
         flags: remarks in a fixed vocabulary, sorted, each once.
@@ -150,6 +239,13 @@ class Unwrapped:
     trust_reasons: tuple[str, ...] = ()
     flags: tuple[str, ...] = ()
     reason: str = ""
+    nested: tuple[Envelope, ...] = ()
+
+    @property
+    def primary(self) -> Original | None:
+        """The original a person means: the first of the outermost report that has one."""
+        wrapped = [each for each in self.originals if each.role is not Role.REPORT]
+        return min(wrapped, key=lambda each: each.level, default=None)
 
     @property
     def quarantined(self) -> bool:

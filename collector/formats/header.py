@@ -1,0 +1,124 @@
+"""Header fields by offset: where a header ends, and which fields it has.
+
+Rule: reads, never writes.  Values stay bytes as they lie there, folds and all,
+until somebody asks for one.
+
+A header ends at its first empty line (RFC 5322, section 2.1), whether lines end
+in CRLF, LF or a mixture.  An entity that begins with an empty line has no
+header.  A first line of an mbox (``From ``) is passed over.
+"""
+
+from __future__ import annotations
+
+import re
+from itertools import islice
+
+from collector.formats.limits import HEADER_BYTES_MAX
+from collector.formats.view import View
+
+_READS_BYTES = (4 * 1024, 64 * 1024, HEADER_BYTES_MAX)
+"""Most headers end in the first piece; more is copied only when it is needed."""
+
+_EMPTY_LINE = re.compile(rb"\n\r?\n")
+_MBOX_LINE = re.compile(rb"\n>?From [^\n]*+")
+_VALUE = rb"[ \t]*+:([^\n]*+(?:\n[ \t][^\n]*+)*+)"
+_FIELD = re.compile(rb"\n([!-9;-~]++)" + _VALUE)
+_CONTENT_FIELD = re.compile(
+    rb"\n(content-(?:class|disposition|transfer-encoding|type))" + _VALUE, re.IGNORECASE
+)
+_LINE_BREAK = re.compile(rb"[\r\n]+")
+
+Field = tuple[bytes, bytes]
+"""A name in lower case, and a value with its folds."""
+
+
+class Header:
+    """The fields of one entity.
+
+    Attributes:
+        body: first byte after the empty line, or the entity's end.
+        fields: in their order.
+        truncated: there are more fields than were read.
+        readable: the first line is a field.
+    """
+
+    __slots__ = ("_values", "body", "fields", "readable", "truncated")
+
+    def __init__(self, body: int, fields: list[Field], *, readable: bool, truncated: bool) -> None:
+        self.body = body
+        self.fields = fields
+        self.readable = readable
+        self.truncated = truncated
+        self._values: dict[bytes, list[bytes]] = {}
+        for name, value in fields:
+            self._values.setdefault(name, []).append(value)
+
+    def __contains__(self, name: bytes) -> bool:
+        return name in self._values
+
+    def all(self, name: bytes) -> list[bytes]:
+        """Return the unfolded values of every field of that name (lower case)."""
+        return [unfold(value) for value in self._values.get(name, ())]
+
+    def first(self, name: bytes) -> bytes:
+        """Return the first unfolded value of that name, empty when there is none."""
+        values = self._values.get(name)
+        return unfold(values[0]) if values else b""
+
+
+def unfold(value: bytes) -> bytes:
+    """Return a field's value as one line without blanks around it (RFC 5322, section 2.2.3)."""
+    return _LINE_BREAK.sub(b"", value).strip(b" \t")
+
+
+def read_header(view: View, start: int, end: int) -> Header:
+    """Read the header of the entity at ``start``; its bytes end before ``end``."""
+    return _read(view, start, end, _FIELD)
+
+
+def read_part_header(view: View, start: int, end: int) -> Header:
+    """Read only the fields that say what a part is."""
+    return _read(view, start, end, _CONTENT_FIELD)
+
+
+def _read(view: View, start: int, end: int, pattern: re.Pattern[bytes]) -> Header:
+    block, body = _block(view, start, end)
+    mbox_line = _MBOX_LINE.match(block)
+    at = mbox_line.end() if mbox_line else 0
+    left = view.allowance.fields
+    fields = [
+        (found[1].lower(), found[2]) for found in islice(pattern.finditer(block, at), left + 1)
+    ]
+    view.allowance.fields -= min(left, len(fields))
+    return Header(
+        body if body >= 0 else _find_body(view, start + HEADER_BYTES_MAX - 2, end),
+        fields[:left],
+        readable=_FIELD.match(block, at) is not None,
+        truncated=body < 0 or len(fields) > left,
+    )
+
+
+def _block(view: View, start: int, end: int) -> tuple[bytes, int]:
+    """Return the header's lines, each after a line break, and where the body begins.
+
+    The body is negative when the header is longer than we read.
+    """
+    block = b"\n"
+    for read_bytes in _READS_BYTES:
+        block = b"\n" + view.read(start, min(read_bytes, end - start))
+        empty = _EMPTY_LINE.search(block)  # also at the very beginning
+        if empty:
+            return block[: empty.start() + 1], start + empty.end() - 1
+        if read_bytes >= end - start:
+            return block, end
+    return block, -1
+
+
+def _find_body(view: View, start: int, end: int) -> int:
+    """Return where the body begins of a header that is longer than we read."""
+    step = view.window_bytes
+    for at in range(start, end, step):
+        empty = _EMPTY_LINE.search(view.read(at, min(step + 2, end - at)))
+        if empty:
+            return at + empty.end()
+    return end

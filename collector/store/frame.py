@@ -1,0 +1,297 @@
+"""One zstd frame and its content, both streamed (RFC 8878, section 3.1).
+
+Rule: a frame is believed only when its blocks lead to its end, the content has
+the length the header states, and the checksum agrees.  The library's streaming
+readers pass a truncated frame without an error, so length and end are checked
+here.
+
+Memory stays flat: the window is bounded, and content comes in pieces however
+far it was compressed.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from io import BufferedReader
+from typing import IO, cast
+
+import zstandard
+
+from collector.domain.blob import WINDOW_BYTES
+
+OPEN_LEVEL = 3
+SEALED_LEVEL = 9
+"""9 % smaller than level 3 at three times its cost; higher ones earn nothing (storage.md, 6.1)."""
+
+_WINDOW_LOG = 22
+"""4 MiB of history, as much as a frame of several messages holds; costs level 3 nothing."""
+WINDOW_BYTES_MAX = 8 * 1024 * 1024
+"""zstd needs this much history at most up to level 9 (RFC 8878 recommends accepting it)."""
+
+_MAGIC = b"\x28\xb5\x2f\xfd"
+_HEADER_BYTES_MAX = 18
+_CHECKSUM_BYTES = 4
+_UNUSED_BIT = 0x08 | 0x10
+_RLE, _RESERVED = 1, 3
+_READ_BYTES = 128 * 1024
+_STEP_BYTES = 256 * 1024
+_SMALL_BYTES = 64 * 1024
+"""Shorter pieces are joined before they are compressed: a call costs more than copying them."""
+
+RESYNC_CANDIDATES_MAX = 1000
+"""Places tried when the next whole frame is looked for behind damage."""
+
+
+Piece = bytes | memoryview
+
+
+class FrameError(Exception):
+    """Here is no whole frame; does not leave the room."""
+
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """Where a frame lies in its file.
+
+    Attributes:
+        stored_bytes: its length there.
+        content_bytes: length of its content, as its header states.
+    """
+
+    offset: int
+    stored_bytes: int
+    content_bytes: int
+
+    @property
+    def end(self) -> int:
+        """First byte behind the frame."""
+        return self.offset + self.stored_bytes
+
+
+class Compressor:
+    """Makes frames, one after the other; not two at once, for they share one context."""
+
+    def __init__(self, level: int) -> None:
+        self._zstd = zstandard.ZstdCompressor(
+            compression_params=zstandard.ZstdCompressionParameters(
+                compression_level=level,
+                window_log=_WINDOW_LOG,
+                write_checksum=True,
+                write_content_size=True,
+            )
+        )
+
+    def compress(
+        self, pieces: Iterable[Piece], content_bytes: int, write: Callable[[bytes], object]
+    ) -> int:
+        """Write ``pieces``, ``content_bytes`` long in all, as one frame; return its stored length.
+
+        Raises:
+            ValueError: the pieces are shorter or longer.
+        """
+        stream = self._zstd.compressobj(size=content_bytes)
+        stored_bytes = 0
+        try:
+            for piece in _joined(pieces):
+                if out := stream.compress(piece):
+                    write(out)
+                    stored_bytes += len(out)
+            out = stream.flush()
+        except zstandard.ZstdError as error:
+            raise ValueError("the content has another length than announced") from error
+        write(out)
+        return stored_bytes + len(out)
+
+
+def _joined(pieces: Iterable[Piece]) -> Iterator[Piece]:
+    """Yield the same bytes in pieces that are worth a call each."""
+    waiting: list[Piece] = []
+    waiting_bytes = 0
+    for piece in pieces:
+        waiting.append(piece)
+        waiting_bytes += len(piece)
+        if waiting_bytes >= _SMALL_BYTES:
+            yield waiting[0] if len(waiting) == 1 else b"".join(waiting)
+            waiting, waiting_bytes = [], 0
+    yield b"".join(waiting)
+
+
+class Stored:
+    """The bytes of a segment's file, read in steps of 256 KiB.
+
+    Walking from block header to block header is then one sequential read, which
+    matters once the cache was dropped.
+    """
+
+    def __init__(self, fd: int) -> None:
+        self._fd = fd
+        self._step = b""
+        self._start = 0
+
+    @property
+    def end(self) -> int:
+        """First byte behind the file, now."""
+        return os.fstat(self._fd).st_size
+
+    def read(self, length: int, offset: int) -> bytes:
+        """Return up to ``length`` bytes from ``offset``.
+
+        Raises:
+            FrameError: the medium does not hand them over.
+        """
+        place = offset - self._start
+        if place < 0 or place + length > len(self._step):
+            try:
+                self._step = os.pread(self._fd, max(length, _STEP_BYTES), offset)
+            except OSError as error:
+                raise FrameError(f"the segment cannot be read: {error.strerror}") from error
+            self._start, place = offset, 0
+        return self._step[place : place + length]
+
+
+def measure(stored: Stored, offset: int, end: int) -> Extent:
+    """Find the end of the frame at ``offset`` by its block headers, without decoding it.
+
+    ``end`` is the first byte behind what may belong to the frame.
+
+    Raises:
+        FrameError: no frame of ours begins there, or it is not whole.
+    """
+    head = stored.read(max(0, min(_HEADER_BYTES_MAX, end - offset)), offset)
+    content_bytes, position = _decode_head(head)
+    position = _behind_blocks(stored, offset + position, end) + _CHECKSUM_BYTES
+    if position > end:
+        raise FrameError("the frame is cut off")
+    return Extent(offset, position - offset, content_bytes)
+
+
+def find_frame(stored: Stored, offset: int, end: int) -> int | None:
+    """Return the next place from which whole frames lead exactly to ``end``.
+
+    Such a place tells damage in the middle of a file from a torn tail.
+    """
+    candidates = 0
+    while offset < end and candidates < RESYNC_CANDIDATES_MAX:
+        piece = stored.read(min(WINDOW_BYTES, end - offset), offset)
+        place = piece.find(_MAGIC)
+        if place < 0:
+            offset += max(len(piece) - len(_MAGIC) + 1, 1)
+            continue
+        if ends_at_frame(stored, offset + place, end):
+            return offset + place
+        candidates += 1
+        offset += place + 1
+    return None
+
+
+def ends_at_frame(stored: Stored, offset: int, end: int) -> bool:
+    """Say whether whole frames, by their block headers, lead from ``offset`` exactly to ``end``."""
+    try:
+        while offset < end:
+            offset = measure(stored, offset, end).end
+    except FrameError:
+        return False
+    return True
+
+
+def _decode_head(head: bytes) -> tuple[int, int]:
+    """Return the stated content size and the length of the frame header."""
+    if head[:4] != _MAGIC:
+        raise FrameError("no zstd frame begins here")
+    try:
+        stated = zstandard.get_frame_parameters(head)
+        length = zstandard.frame_header_size(head)
+    except zstandard.ZstdError as error:
+        raise FrameError("the frame header is cut off or damaged") from error
+    if head[4] & _UNUSED_BIT or not stated.has_checksum or stated.dict_id:
+        raise FrameError("the frame header is not one of ours")
+    if stated.content_size == zstandard.CONTENTSIZE_UNKNOWN:
+        raise FrameError("the frame does not state its content size")
+    if stated.window_size > WINDOW_BYTES_MAX:
+        raise FrameError("the frame asks for too much memory")
+    return stated.content_size, length
+
+
+def _behind_blocks(stored: Stored, position: int, end: int) -> int:
+    """Walk from block header to block header (RFC 8878, section 3.1.1.2)."""
+    while position < end:
+        head = int.from_bytes(stored.read(3, position), "little")
+        last, kind, size_bytes = head & 1, head >> 1 & 3, head >> 3
+        if kind == _RESERVED:
+            break
+        position += 3 + (1 if kind == _RLE else size_bytes)
+        if last:
+            return position
+    raise FrameError("the frame is cut off or its blocks are damaged")
+
+
+class _Range:
+    """The stored bytes of one frame, as the file object that zstandard reads from."""
+
+    def __init__(self, stored: Stored, extent: Extent) -> None:
+        self._stored = stored
+        self._position = extent.offset
+        self._end = extent.end
+
+    def read(self, size: int) -> bytes:
+        piece = self._stored.read(min(size, self._end - self._position), self._position)
+        self._position += len(piece)
+        return piece
+
+
+class FrameReader:
+    """Reads the content of one frame from front to back, once.
+
+    Args:
+        kept: takes all pieces that were read, when given.
+
+    Attributes:
+        position: bytes of content read so far.
+
+    Raises:
+        FrameError: from every method, when the frame is not what it states.
+    """
+
+    def __init__(self, stored: Stored, extent: Extent, kept: list[bytes] | None = None) -> None:
+        decompressor = zstandard.ZstdDecompressor(max_window_size=WINDOW_BYTES_MAX)
+        source = cast("IO[bytes]", _Range(stored, extent))
+        stream = decompressor.stream_reader(source, _READ_BYTES, closefd=False)
+        # In steps of a window, so that what hashes a piece finds it in the processor's cache.
+        self._stream = BufferedReader(stream, WINDOW_BYTES)
+        self._kept = kept
+        self.position = 0
+
+    def pieces(self, length: int) -> Iterator[bytes]:
+        """Yield the next ``length`` bytes piece by piece."""
+        while length > 0:
+            piece = self._read(min(WINDOW_BYTES, length))
+            if not piece:
+                raise FrameError("the frame holds less than it states")
+            length -= len(piece)
+            yield piece
+
+    def read(self, length: int) -> bytes:
+        """Return the next ``length`` bytes."""
+        return b"".join(self.pieces(length))
+
+    def skip(self, length: int) -> None:
+        """Pass over the next ``length`` bytes."""
+        for _ in self.pieces(length):
+            pass
+
+    def finish(self) -> None:
+        """Confirm that the content ends here and that the checksum agrees."""
+        if self._read(1):  # the read behind the content is what compares the checksum
+            raise FrameError("the frame holds more than it states")
+
+    def _read(self, size: int) -> bytes:
+        try:
+            piece = self._stream.read(size)
+        except (zstandard.ZstdError, MemoryError) as error:
+            raise FrameError("the frame is damaged") from error
+        self.position += len(piece)
+        if self._kept is not None:
+            self._kept.append(piece)
+        return piece

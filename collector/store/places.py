@@ -1,0 +1,58 @@
+"""Where the messages of a segment lie, for as many as a segment may hold.
+
+Rule: pure; what comes out is what was put in, in the same order.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterator
+
+from collector.domain.blob import BlobRef, Digest
+
+_NUMBERS = 5
+_DIGEST_BYTES = 32
+
+
+class Places:
+    """Blobs of one segment, in the order written.
+
+    Kept as numbers, 72 bytes for each: a segment of small mail holds 100,000.
+    """
+
+    def __init__(self, segment: str) -> None:
+        self.segment = segment
+        self._numbers = array("q")
+        self._digests = bytearray()
+
+    def add(self, blob: BlobRef) -> None:
+        """Note one more message of this segment."""
+        self._numbers.extend(
+            (blob.frame_offset, blob.frame_bytes, blob.offset, blob.size_bytes, blob.stored_bytes)
+        )
+        self._digests += bytes.fromhex(blob.digest.hex)
+
+    @property
+    def raw_bytes(self) -> int:
+        """Length of all messages together."""
+        return sum(self._numbers[3::_NUMBERS])
+
+    def __len__(self) -> int:
+        return len(self._digests) // _DIGEST_BYTES
+
+    def __iter__(self) -> Iterator[BlobRef]:
+        for index in range(len(self)):
+            first = _NUMBERS * index
+            frame_offset, frame_bytes, offset, size_bytes, stored_bytes = self._numbers[
+                first : first + _NUMBERS
+            ]
+            digest = self._digests[_DIGEST_BYTES * index : _DIGEST_BYTES * (index + 1)]
+            yield BlobRef(
+                segment=self.segment,
+                frame_offset=frame_offset,
+                frame_bytes=frame_bytes,
+                offset=offset,
+                size_bytes=size_bytes,
+                digest=Digest(digest.hex()),
+                stored_bytes=stored_bytes,
+            )

@@ -1,0 +1,187 @@
+"""Writes the members of a segment into another file, as solid frames, and proves it.
+
+Rule: members keep their order and their bytes.  The proof reads the new file
+from the medium: every message at the place that will be named, by its digest,
+and all that lies between the messages by one digest over all of it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from collector.domain.blob import BlobRef, Digest
+from collector.store import durable
+from collector.store.arrival import text_member
+from collector.store.contents import END_OF_ARCHIVE, Found, Frame, reading
+from collector.store.frame import SEALED_LEVEL, Extent, FrameReader, Piece, Stored, measure
+from collector.store.frames import FRAME_CONTENT_BYTES_MAX, FrameWriter, Members
+from collector.store.inventory import Inventory, Stopped, damaged
+from collector.store.layout import manifest_member, sealed_name
+from collector.store.member import BLOCK_BYTES
+from collector.store.places import Places
+from collector.store.stored import is_message
+
+
+class Hasher(Protocol):
+    """What ``hashlib.sha256`` returns."""
+
+    def update(self, piece: Piece, /) -> None:
+        """Take the next bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Copied:
+    """``frames.Members`` of the segment, held in memory; ``between`` hashes all but the message."""
+
+    digest: Digest | None
+    raw_bytes: int
+    content: Piece
+    between: Hasher
+
+    @property
+    def content_bytes(self) -> int:
+        return len(self.content)
+
+    def pieces(self) -> Iterator[Piece]:
+        if self.digest is None:
+            self.between.update(self.content)
+        else:
+            self.between.update(self.content[:BLOCK_BYTES])
+            self.between.update(self.content[BLOCK_BYTES + self.raw_bytes :])
+        yield self.content
+
+
+@dataclass(frozen=True, slots=True)
+class _Streamed:
+    """The same for one message that is too long to be held."""
+
+    digest: Digest
+    raw_bytes: int
+    stored: Stored
+    extent: Extent
+    between: Hasher
+
+    @property
+    def content_bytes(self) -> int:
+        return self.extent.content_bytes
+
+    def pieces(self) -> Iterator[Piece]:
+        reader = FrameReader(self.stored, self.extent)
+        end = BLOCK_BYTES + self.raw_bytes
+        for length, hashed in (
+            (BLOCK_BYTES, True),
+            (self.raw_bytes, False),
+            (self.content_bytes - end, True),
+        ):
+            for piece in reader.pieces(length):
+                if hashed:
+                    self.between.update(piece)
+                yield piece
+
+
+def rewrite(stored: Stored, before: Inventory, path: Path) -> Places:
+    """Write a new file and prove it; return where the messages lie in it.
+
+    Args:
+        stored: the segment.
+        before: is filled with what it holds.
+        path: of the file to be made.
+
+    Raises:
+        OSError: the file cannot be made or written.
+        IntegrityError: the segment is damaged, or the new file is not what was written.
+        DurabilityError: an fsync failed.
+        Stopped: ``before`` was told so.
+    """
+    between = hashlib.sha256()
+    after = Places(sealed_name(before.segment))
+    fd = durable.create(path)
+    try:
+        writer = FrameWriter(after.segment, SEALED_LEVEL, 0, lambda piece: durable.write(fd, piece))
+        for blob in writer.write(_members(stored, before, between)):
+            if blob is not None:
+                after.add(blob)
+        os.fchmod(fd, durable.SEALED_MODE)
+        durable.sync_file(fd, path)
+    finally:
+        os.close(fd)
+    _prove(path, before, after, between.digest())
+    return after
+
+
+def _members(stored: Stored, before: Inventory, between: Hasher) -> Iterator[Members]:
+    for frame in before.frames(stored, FRAME_CONTENT_BYTES_MAX):
+        if frame.content:
+            yield from _slices(frame, between)
+        else:
+            yield _streamed(stored, frame, before, between)
+    name = manifest_member(before.segment)
+    manifest = text_member(name, bytes(before.manifest), before.mtime_s)
+    yield _Copied(None, 0, manifest + END_OF_ARCHIVE, between)
+
+
+def _slices(frame: Frame, between: Hasher) -> Iterator[Members]:
+    content = memoryview(frame.content)
+    start = 0
+    message: Found | None = None
+    for member in frame.members:
+        if is_message(member):
+            message = member
+            continue
+        piece = content[start : member.end]
+        if message:
+            yield _Copied(message.digest, message.header.size_bytes, piece, between)
+        else:
+            yield _Copied(None, 0, piece, between)
+        start, message = member.end, None
+
+
+def _streamed(stored: Stored, frame: Frame, before: Inventory, between: Hasher) -> Members:
+    message = frame.members[0]
+    if len(frame.members) != 2 or not is_message(message):
+        raise damaged(before.path, f"byte {frame.extent.offset}: the frame is too long")
+    return _Streamed(message.digest, message.header.size_bytes, stored, frame.extent, between)
+
+
+def _prove(path: Path, before: Inventory, after: Places, between: bytes) -> None:
+    """Read the new file back from the medium, whole."""
+    seen = hashlib.sha256()
+    blobs = iter(after)
+    blob = next(blobs, None)
+    with reading(path) as fd:
+        durable.drop_cache(fd)
+        stored = Stored(fd)
+        offset = 0
+        while offset < stored.end:
+            if before.stopping():
+                raise Stopped
+            frame = measure(stored, offset, stored.end)
+            reader = FrameReader(stored, frame)
+            while blob and blob.frame_offset == offset:
+                _prove_message(reader, frame, blob, seen, path)
+                blob = next(blobs, None)
+            _feed(reader, frame.content_bytes - reader.position, seen)
+            reader.finish()
+            offset = frame.end
+    if blob or len(after) != len(before.places) or seen.digest() != between:
+        raise damaged(path, "what was read back is not what was written")
+
+
+def _prove_message(
+    reader: FrameReader, frame: Extent, blob: BlobRef, seen: Hasher, path: Path
+) -> None:
+    _feed(reader, blob.offset - reader.position, seen)
+    hasher = hashlib.sha256()
+    _feed(reader, blob.size_bytes, hasher)
+    if frame.stored_bytes != blob.frame_bytes or hasher.hexdigest() != blob.digest.hex:
+        raise damaged(path, f"{blob.digest} is not where it was written")
+
+
+def _feed(reader: FrameReader, length: int, hasher: Hasher) -> None:
+    for piece in reader.pieces(length):
+        hasher.update(piece)

@@ -1,0 +1,143 @@
+"""Moves entries from state to state: cleared, then settled.
+
+    committed -> cleared -> expunged
+    committed or cleared -> superseded;  committed -> vanished
+
+Rule: functions on an open database; who calls them decides about the
+transaction.  A settled entry is never cleared again: what the server lists
+under its UID later is another arrival (see the table in README.md).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import datetime
+
+from collector.domain.custody import Proof, Settlement, State
+from collector.ledger import models
+from collector.ledger.database import VALUE, LedgerDatabase, Row, portions, written
+from collector.ledger.encoding import encode_instant, encode_optional
+from collector.ledger.entries import bare_entries, broken, refuse_missing, whole_entries
+from collector.ledger.folders import count_states, note_proofs
+from collector.ledger.models import Deletion, Entry
+from collector.ledger.rows import mailbox_of
+
+SETTLED = frozenset({State.EXPUNGED.value, State.VANISHED.value, State.SUPERSEDED.value})
+
+_CLEAR = written(
+    Entry.update(
+        {
+            Entry.state: VALUE,
+            Entry.cleared_at: VALUE,
+            Entry.clear_attempts: VALUE,
+            Entry.absent_count: VALUE,
+        }
+    ).where(Entry.seq == VALUE)
+)
+_SETTLE = written(
+    Entry.update(
+        {
+            Entry.state: VALUE,
+            Entry.cleared_at: VALUE,
+            Entry.clear_attempts: VALUE,
+            Entry.settled_at: VALUE,
+        }
+    ).where(Entry.seq == VALUE)
+)
+
+
+def clear(database: LedgerDatabase, proofs: Sequence[Proof]) -> None:
+    """Write down proofs and the intent to delete.
+
+    Raises:
+        IntegrityError: a proof does not fit its entry, or the entry is settled;
+            then nothing may be deleted.
+    """
+    moved: Counter[tuple[int, str]] = Counter()
+    latest: dict[int, datetime] = {}
+    for portion in portions(proofs):
+        seqs = [proof.seq for proof in portion]
+        rows = {row["seq"]: row for row in database.named(whole_entries(len(seqs)), seqs)}
+        refuse_missing(seqs, rows)
+        for proof in portion:
+            row = rows[proof.seq]
+            _refuse_other(proof, row)
+            moved[row["folder_id"], row["state"]] -= 1
+            moved[row["folder_id"], State.CLEARED.value] += 1
+            row["state"] = State.CLEARED.value
+            row["clear_attempts"] += 1
+            latest[row["folder_id"]] = max(
+                proof.proven_at, latest.get(row["folder_id"], proof.proven_at)
+            )
+        database.insert(models.Proof, map(_proof_row, portion))
+        database.insert(Deletion, (_deletion_row(each, rows[each.seq]) for each in portion))
+        database.each(_CLEAR, (_cleared(each, rows[each.seq]) for each in portion))
+    count_states(database, moved)
+    note_proofs(database, latest)
+
+
+def _refuse_other(proof: Proof, row: Row) -> None:
+    mailbox = mailbox_of(row["mailbox"], row["folder"])
+    expected = (mailbox, row["uidvalidity"], row["uid"], row["digest"], row["size_bytes"])
+    ref = proof.ref
+    if expected != (ref.mailbox, ref.uidvalidity, ref.uid, proof.digest.hex, proof.size_bytes):
+        raise broken("a proof names another message than its entry", proof.seq)
+    if row["state"] in SETTLED:
+        raise broken(f"a proof names a message that is {row['state']}", proof.seq)
+
+
+def _proof_row(proof: Proof) -> dict[str, object]:
+    return {
+        "seq": proof.seq,
+        "digest": proof.digest.hex,
+        "size_bytes": proof.size_bytes,
+        "proven_at": encode_instant(proof.proven_at),
+    }
+
+
+def _deletion_row(proof: Proof, row: Row) -> dict[str, object]:
+    cleared_at = encode_instant(proof.proven_at)
+    return {"seq": proof.seq, "cleared_at": cleared_at, "attempt": row["clear_attempts"]}
+
+
+def _cleared(proof: Proof, row: Row) -> tuple[object, ...]:
+    cleared_at = encode_instant(proof.proven_at)
+    return (State.CLEARED.value, cleared_at, row["clear_attempts"], 0, proof.seq)
+
+
+def settle(database: LedgerDatabase, settlements: Sequence[Settlement]) -> None:
+    """Write down what became of messages in the mailbox; the last word on an entry counts.
+
+    Raises:
+        IntegrityError: an entry is not there, or a state is none that settles.
+    """
+    moved: Counter[tuple[int, str]] = Counter()
+    latest: dict[int, datetime] = {}
+    for portion in portions(settlements):
+        seqs = [each.seq for each in portion]
+        rows = {row["seq"]: row for row in database.named(bare_entries(len(seqs)), seqs)}
+        refuse_missing(seqs, rows)
+        changes = []
+        for each in portion:
+            row = rows[each.seq]
+            if each.state.value not in SETTLED:
+                raise broken(f"{each.state.value} is no settlement", each.seq)
+            moved[row["folder_id"], row["state"]] -= 1
+            moved[row["folder_id"], each.state.value] += 1
+            row["state"] = each.state.value
+            if each.cleared_at is not None:
+                row["clear_attempts"] = max(row["clear_attempts"], 1)  # 0 after a rebuild
+                latest[row["folder_id"]] = max(
+                    each.cleared_at, latest.get(row["folder_id"], each.cleared_at)
+                )
+            changes.append(_settled(each, row))
+        database.each(_SETTLE, changes)
+    count_states(database, moved)
+    note_proofs(database, latest)
+
+
+def _settled(settlement: Settlement, row: Row) -> tuple[object, ...]:
+    cleared_at = encode_optional(settlement.cleared_at)
+    settled_at = encode_instant(settlement.settled_at)
+    return (row["state"], cleared_at, row["clear_attempts"], settled_at, settlement.seq)

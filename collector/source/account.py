@@ -1,0 +1,90 @@
+"""How one mailbox on a server is reached, and the limits it is held to.
+
+Rule: no secret is kept in here; ``password`` tells it afresh for every connection.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+Security = Literal["tls", "starttls", "plain"]
+
+MESSAGE_BYTES_MAX = 2 * 1024**3
+
+
+def _nothing() -> None:
+    return None
+
+
+def _nobody_reads(_text: str) -> None:
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a server may cost us; the defaults are for real servers, tests shorten them.
+
+    Attributes:
+        connect_s: for TCP, TLS and the greeting, each.
+        silence_s: without a single byte from the server.
+        grace_s: an answer may take this long whatever its size ...
+        rate_min: ... and then one more second for every so many bytes.
+        line_bytes_max: one line of an answer; 80,000 UIDs of ten digits fit.
+        answer_bytes_max: all lines of one answer, without the bodies; 1,000,000
+            EXPUNGE lines fit.
+        memory_bytes_max: a larger body is spooled to a file.
+        breaks_max: connections lost in one batch without a message in between.
+        idle_s: IDLE is renewed after this (RFC 2177 asks for less than 29 minutes).
+    """
+
+    connect_s: float = 30.0
+    silence_s: float = 120.0
+    grace_s: float = 300.0
+    rate_min: int = 16 * 1024
+    line_bytes_max: int = 1024**2
+    answer_bytes_max: int = 32 * 1024**2
+    memory_bytes_max: int = 4 * 1024**2
+    breaks_max: int = 4
+    idle_s: float = 540.0
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """One configured mailbox, as the source needs it.
+
+    Attributes:
+        name: the mailbox's name in the configuration.
+        security: ``plain`` is refused for anything but loopback.
+        password: returns the password; may raise ``ConfigError`` or ``CycleError``.
+        ca_file: the only certificate authority to trust; ``None``: the system's.
+        spool_dir: for large messages on their way; nothing stays there.
+        message_bytes_max: a larger message is not fetched.
+        deleted_folder: where messages are moved on a server without UIDPLUS.
+        exclusive: no other client changes this mailbox: plain EXPUNGE is allowed.
+        size_is_hint: RFC822.SIZE may differ from what is handed over (Exchange).
+        progress: called while bytes arrive, at most once a second.
+        alert: called with an ``[ALERT]`` of the server, which a person must read
+            (RFC 9051, section 7.1).
+    """
+
+    name: str
+    host: str
+    port: int
+    security: Security
+    username: str = field(repr=False)
+    password: Callable[[], str] = field(repr=False)
+    spool_dir: Path
+    ca_file: Path | None = None
+    message_bytes_max: int = MESSAGE_BYTES_MAX
+    deleted_folder: str | None = None
+    exclusive: bool = False
+    size_is_hint: bool = False
+    progress: Callable[[], None] = field(default=_nothing, repr=False)
+    alert: Callable[[str], None] = field(default=_nobody_reads, repr=False)
+    limits: Limits = field(default_factory=Limits)
+
+    def __str__(self) -> str:
+        return f"{self.name} at {self.host}:{self.port}"

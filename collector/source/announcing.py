@@ -1,0 +1,32 @@
+"""Asks for size and arrival of messages before they are fetched.
+
+Rule: what the server leaves out stays unknown; nothing is guessed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from collector.domain.mailbox import Announced, MessageRef
+from collector.source.attributes import Facts, begin_facts, internal_date_of, size_of, uid_of
+from collector.source.client import Client, portions, uid_set
+
+
+def announce(client: Client, refs: Sequence[MessageRef]) -> list[Announced]:
+    """Return what the server says of ``refs``, in their order: one round trip per 1,000.
+
+    Raises:
+        ValueError: an answer is not well formed.
+        OSError, imaplib.IMAP4.error: the connection is lost, or refused.
+    """
+    told: dict[int, Facts] = {}
+    for uids in portions([ref.uid for ref in refs]):
+        for line in client.run(b"UID FETCH " + uid_set(uids) + b" (RFC822.SIZE INTERNALDATE)"):
+            facts: Facts = {}
+            if begin_facts(line, facts) and (uid := uid_of(facts)) and b"RFC822.SIZE" in facts:
+                told[uid] = facts  # an answer without a size is news about flags
+    return [_announced(ref, told.get(ref.uid, {})) for ref in refs]
+
+
+def _announced(ref: MessageRef, facts: Facts) -> Announced:
+    return Announced(ref, size_of(facts), internal_date_of(facts))

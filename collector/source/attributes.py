@@ -1,0 +1,116 @@
+"""Reads the lines of a FETCH answer (RFC 9051, section 7.5.2).
+
+Rule: pure, linear in the length of the line, and never surprised: what is not a FETCH
+answer gives ``None``, what is not well formed raises ``ValueError``.
+
+IMAPClient's parser walks such lines byte by byte and needs the whole batch in memory;
+this one takes the handful of forms that an answer to our own questions can have.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta, timezone
+
+Facts = dict[bytes, bytes]
+"""Attribute names in upper case, and their values as they stand in the line."""
+
+_START = re.compile(rb"\* \d{1,10} FETCH \(", re.IGNORECASE)
+_STRING = rb"\"(?:[^\"\\]|\\.)*+\""
+_FACT = re.compile(
+    rb" ?([^ ()\"{}\\]++) "
+    rb"(?:(\((?:[^()\"]|" + _STRING + rb")*+\)|" + _STRING + rb"|[^ ()\"{}]++)|\{(\d{1,19})\}$)"
+)
+_INTERNALDATE = re.compile(rb'"([ \d]\d)-(\w{3})-(\d{4}) (\d\d):(\d\d):(\d\d) ([+-])(\d\d)(\d\d)"')
+_MONTHS = (
+    b"jan", b"feb", b"mar", b"apr", b"may", b"jun",
+    b"jul", b"aug", b"sep", b"oct", b"nov", b"dec",
+)  # fmt: skip
+UID_MAX = 2**32 - 1
+
+
+def begin_facts(line: bytes, facts: Facts) -> tuple[bytes, int] | None:
+    """Read the first line of an answer into ``facts``.
+
+    Returns:
+        The name and length of the literal that follows; a name of ``b""`` when the
+        answer is complete; ``None`` when the line is no FETCH answer.
+
+    Raises:
+        ValueError: it is not well formed.
+    """
+    start = _START.match(line)
+    return continue_facts(line, start.end(), facts) if start else None
+
+
+def continue_facts(line: bytes, at: int, facts: Facts) -> tuple[bytes, int]:
+    """Read on from position ``at``, as ``begin_facts``; also the line behind a literal."""
+    while fact := _FACT.match(line, at):
+        name, value, literal = fact.groups()
+        if literal is not None:
+            return name.upper(), int(literal)
+        facts[name.upper()] = value
+        at = fact.end()
+    if line[at:] != b")":
+        raise ValueError("a FETCH answer is not well formed")
+    return b"", 0
+
+
+def uid_of(facts: Facts) -> int | None:
+    """Return the UID, ``None`` when the answer has none.
+
+    Raises:
+        ValueError: it is not one.
+    """
+    value = facts.get(b"UID")
+    return None if value is None else number(value)
+
+
+def number(value: bytes) -> int:
+    """Return a number of at most 32 bits that is not 0.
+
+    Raises:
+        ValueError: it is none.
+    """
+    if len(value) > 10 or not value.isdigit() or not 0 < int(value) <= UID_MAX:
+        raise ValueError("not a UID")
+    return int(value)
+
+
+def size_of(facts: Facts) -> int | None:
+    """Return RFC822.SIZE in bytes, ``None`` when it is not told or none."""
+    value = facts.get(b"RFC822.SIZE", b"")
+    return int(value) if value.isdigit() and len(value) < 20 else None
+
+
+def internal_date_of(facts: Facts) -> datetime | None:
+    """Return INTERNALDATE in UTC, ``None`` when it is not told or impossible."""
+    found = _INTERNALDATE.fullmatch(facts.get(b"INTERNALDATE", b""))
+    if not found or found[2].lower() not in _MONTHS:
+        return None
+    day, year, hour, minute, second = (int(found[n]) for n in (1, 3, 4, 5, 6))
+    offset = timedelta(hours=int(found[8]), minutes=int(found[9]))
+    try:
+        zone = timezone(-offset if found[7] == b"-" else offset)
+        month = _MONTHS.index(found[2].lower()) + 1
+        return datetime(year, month, day, hour, minute, second, tzinfo=zone).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+
+
+def unquoted(value: bytes) -> bytes | None:
+    """Return what a string attribute holds, ``None`` for NIL (RFC 9051, section 4.3).
+
+    Raises:
+        ValueError: it is neither.
+    """
+    if value.upper() == b"NIL":
+        return None
+    if not value.startswith(b'"'):
+        raise ValueError("a FETCH answer is not well formed")
+    return re.sub(rb"\\(.)", rb"\1", value[1:-1])
+
+
+def flags_of(facts: Facts) -> list[bytes]:
+    """Return the flags in lower case; empty when they are not told."""
+    return facts.get(b"FLAGS", b"()")[1:-1].lower().split()

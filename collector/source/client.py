@@ -1,0 +1,231 @@
+"""IMAPClient with the cures of the imap reference, sections 0 and 1.
+
+Rule: debug output is off before anything is sent, so no byte of mail or password is
+ever formatted for a log; answers are read line by line and never collected.
+
+IMAPClient connects, authenticates and encodes names; what touches messages goes
+through ``run``, because its own calls keep every body of a batch in memory, and what
+a failed command left behind comes back in the next answer (1.6).
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import ssl
+from collections.abc import Callable, Iterator, Sequence
+
+from imapclient import IMAPClient, SocketTimeout
+from imapclient.imap_utf7 import encode as encode_utf7
+
+from collector.domain.errors import ConfigError
+from collector.source.account import Account
+from collector.source.refusal import Ended, LoginRefused, Refused, clean
+from collector.source.wire import LITERAL, Wire
+
+UIDS_MAX = 1000
+"""UIDs in one command: 8 kB, which every server must take (RFC 7162, section 4)."""
+
+
+class Client(IMAPClient):  # type: ignore[misc]
+    """A connection to the server of ``account``, not logged in.
+
+    Attributes:
+        concluded: the tagged status of the last finished ``run``, without its tag.
+
+    Raises:
+        ConfigError: the CA file cannot be used, or plain text was asked for beyond
+            loopback.
+        OSError, imaplib.IMAP4.error: no connection.
+    """
+
+    def __init__(self, account: Account) -> None:
+        self._account = account
+        self.concluded = b""
+        self._context = None if account.security == "plain" else tls_context(account)
+        if account.security == "plain" and not _is_loopback(account.host):
+            raise ConfigError(
+                "a password is not sent without TLS to another machine",
+                subject=account.host,
+                hint='use security = "tls" or "starttls"',
+            )
+        limits = account.limits
+        super().__init__(
+            account.host,
+            account.port,
+            ssl=account.security == "tls",
+            ssl_context=self._context,
+            timeout=SocketTimeout(limits.connect_s, limits.silence_s),
+        )
+        self._imap.debug = 0
+        if account.security == "starttls":
+            self.starttls(self._context)
+
+    def _create_IMAP4(self) -> Wire:  # noqa: N802 - IMAPClient's seam
+        account = self._account
+        context = self._context if account.security == "tls" else None
+        return Wire(account.host, account.port, context, account.limits, account.progress)
+
+    @property
+    def wire(self) -> Wire:
+        """The connection below."""
+        wire: Wire = self._imap
+        return wire
+
+    def log_in(self) -> None:
+        """Authenticate: SASL PLAIN in UTF-8, or LOGIN where that is not offered.
+
+        Raises:
+            ConfigError, CycleError: the password cannot be told, or the server takes none.
+            imaplib.IMAP4.error: refused; the text holds no secret.
+        """
+        if self.wire.state != "NONAUTH":
+            return  # the server's greeting was PREAUTH
+        username, secret = self._account.username, self._account.password()
+        offered = self.capabilities()
+        if b"AUTH=PLAIN" in offered:
+            self._hiding(self.plain_login, username, secret)
+        elif b"LOGINDISABLED" in offered:
+            raise ConfigError(
+                "the server takes no password on this connection",
+                subject=str(self._account),
+                hint='use security = "tls"; other ways to log in are not supported',
+            )
+        else:
+            self._hiding(self._log_in_by_literals, username, secret)
+            self.wire.state = "AUTH"
+            self._cached_capabilities = self._do_capabilites()
+
+    def _hiding(self, log_in: Callable[[str, str], object], username: str, secret: str) -> None:
+        """Log in so that no exception carries the secret, not even as its cause."""
+        try:
+            log_in(username, secret)
+        except UnicodeError:
+            raise LoginRefused("the user name or password cannot be encoded") from None
+        except self.AbortError as error:
+            raise Ended(clean(str(error).replace(secret, "***"))) from None
+        except self.Error as error:
+            raise LoginRefused(clean(_unquoted(str(error)).replace(secret, "***"))) from None
+
+    def _log_in_by_literals(self, username: str, password: str) -> None:
+        """LOGIN with literals: any user name, any password (RFC 9051, section 6.2.3)."""
+        wire = self.wire
+        pieces = [username.encode(), password.encode()]
+        tag = wire.begin(b"LOGIN {%d}" % len(pieces[0]))
+        for piece, end in ((pieces[0], b" {%d}" % len(pieces[1])), (pieces[1], b"")):
+            while not (line := wire.line()).startswith(b"+"):
+                if line.startswith(tag):
+                    self._conclude(line[len(tag) :])
+                    return
+            wire.send(piece + end + b"\r\n")
+        for _ in self._lines_until(tag, literals=False):
+            pass
+
+    def run(self, command: bytes, *, literals: bool = False) -> Iterator[bytes]:
+        """Send a command; yield the untagged lines of its answer as they arrive.
+
+        Args:
+            command: without tag and line end; sent at once.
+            literals: the caller reads the literal a line announces from ``wire``
+                before it asks for the next line.
+
+        Raises:
+            Refused: the answer was NO or BAD.
+            Ended: the server said BYE.
+            imaplib.IMAP4.abort, OSError: the connection is lost, or a limit was passed.
+        """
+        tag = self.wire.begin(command)
+        return self._lines_until(tag, literals=literals)
+
+    def do(self, command: bytes) -> list[bytes]:
+        """Run a command whose answer is short; return its untagged lines."""
+        return list(self.run(command))
+
+    def _lines_until(self, tag: bytes, *, literals: bool) -> Iterator[bytes]:
+        wire = self.wire
+        while True:
+            line = wire.line()
+            if line.startswith(tag):
+                self._conclude(line[len(tag) :])
+                return
+            if not line.startswith(b"* "):
+                raise self.AbortError("unexpected line")
+            if line.startswith((b"* BYE", b"* OK [ALERT]", b"* NO", b"* BAD")):
+                self._heed(line[2:])
+            if not literals and line.endswith(b"}") and LITERAL.search(line):
+                raise self.AbortError("unexpected literal")
+            yield line
+
+    def _conclude(self, status: bytes) -> None:
+        """Keep the tagged status; OK may stand without a text."""
+        self.concluded = status
+        if b"[ALERT]" in status:
+            self._account.alert(clean(status))
+        if not status.upper().startswith(b"OK"):
+            raise Refused(clean(status))
+
+    def _heed(self, status: bytes) -> None:
+        """Pass on an alert; end when the server ends."""
+        if b"[ALERT]" in status:
+            self._account.alert(clean(status))
+        if status.startswith(b"BYE"):
+            raise Ended(clean(status))
+
+
+def tls_context(account: Account) -> ssl.SSLContext:
+    """Return a context that verifies chain and name, TLS 1.2 or later.
+
+    Raises:
+        ConfigError: the CA file cannot be read, or holds no certificate.
+    """
+    try:
+        return ssl.create_default_context(cafile=account.ca_file)
+    except OSError as error:
+        raise ConfigError(
+            f"the file of the certificate authority cannot be used: {_why(error)}",
+            subject=str(account.ca_file),
+            hint="ca_file must be readable and hold certificates in PEM form",
+        ) from error
+
+
+def _why(error: OSError) -> str:
+    return "no certificate in it" if isinstance(error, ssl.SSLError) else str(error.strerror)
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
+
+
+def _unquoted(text: str) -> str:
+    """Take off the repr() that imaplib puts around a server's text (``b'NO ...'``)."""
+    return text[2:-1] if text.startswith(("b'", 'b"')) else text
+
+
+def quoted(folder: str) -> bytes:
+    """Return a folder's name as it is sent (modified UTF-7, RFC 9051, appendix A.1)."""
+    name: bytes = encode_utf7(folder)
+    return b'"' + name.replace(b"\\", b"\\\\").replace(b'"', b'\\"') + b'"'
+
+
+def uid_set(uids: Sequence[int]) -> bytes:
+    """Return a sequence set of exactly these ascending UIDs, neighbours as ranges.
+
+    >>> uid_set([1, 2, 3, 7])
+    b'1:3,7'
+    """
+    runs: list[list[int]] = []
+    for uid in uids:
+        if runs and uid == runs[-1][1] + 1:
+            runs[-1][1] = uid
+        else:
+            runs.append([uid, uid])
+    return b",".join(b"%d" % a if a == b else b"%d:%d" % (a, b) for a, b in runs)
+
+
+def portions(uids: Sequence[int]) -> Iterator[Sequence[int]]:
+    """Yield ``uids`` in ascending order, as many at a time as fit into one command."""
+    uids = sorted(set(uids))
+    for start in range(0, len(uids), UIDS_MAX):
+        yield uids[start : start + UIDS_MAX]

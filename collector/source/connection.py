@@ -1,0 +1,179 @@
+"""One folder of one account, over a connection that is kept, dropped and made anew.
+
+Rule: after any exception the connection is shut down without a word; what it held is
+forgotten, because what is left unread on it would be taken for the next answer (imap
+reference, 1.6).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from collector.domain.errors import CycleError
+from collector.source.account import Account
+from collector.source.client import Client, quoted
+from collector.source.refusal import Complaints
+
+_EXISTS = re.compile(rb"\* (\d{1,10}) EXISTS")
+_CODE = re.compile(rb"\* OK \[(UIDVALIDITY|UIDNEXT) (\d{1,10})\]", re.IGNORECASE)
+_PERMANENT = re.compile(rb"\* OK \[PERMANENTFLAGS \(([^)]*)\)\]", re.IGNORECASE)
+_READ_ONLY = re.compile(rb"\[READ-ONLY\]", re.IGNORECASE)
+
+DELETED = rb"\Deleted"
+
+
+@dataclass(frozen=True, slots=True)
+class Selected:
+    """What the server said of the folder when it was selected (RFC 9051, section 6.3.2).
+
+    Attributes:
+        uidnext: 0 when it did not say.
+        writable: the folder was opened READ-WRITE.
+        permanent_flags: ``None`` when it did not say: then all flags can be changed.
+    """
+
+    uidvalidity: int
+    uidnext: int
+    exists: int
+    writable: bool
+    permanent_flags: tuple[bytes, ...] | None
+
+    @property
+    def deletable(self) -> bool:
+        r"""Whether \Deleted can be set for good; a missing right ``t`` shows here."""
+        flags = self.permanent_flags
+        return flags is None or DELETED.lower() in [flag.lower() for flag in flags]
+
+
+@dataclass(slots=True)
+class Session:
+    """A client that is logged in and has the folder selected."""
+
+    client: Client
+    selected: Selected
+
+
+class Connection:
+    """Opens sessions, guards their use, and translates what goes wrong."""
+
+    def __init__(self, account: Account, folder: str) -> None:
+        self.account = account
+        self.folder = folder
+        self.complaints = Complaints()
+        self._session: Session | None = None
+
+    @property
+    def subject(self) -> str:
+        """The folder as an error names it."""
+        return f"{self.folder} of {self.account}"
+
+    def session(self, uidvalidity: int | None = None) -> Session:
+        """Return the open session, or a new one.
+
+        Args:
+            uidvalidity: what the caller's UIDs belong to.
+
+        Raises:
+            CycleError: the folder has another UIDVALIDITY now.
+        """
+        if self._session is None:
+            client = connect(self.account)
+            try:
+                self._session = Session(client, select(client, self.folder))
+            except BaseException:
+                client.wire.shutdown()
+                raise
+        if uidvalidity not in {None, self._session.selected.uidvalidity}:
+            raise CycleError(
+                "the folder was renumbered meanwhile",
+                subject=self.subject,
+                hint="the next cycle collects it under its new UIDVALIDITY",
+            )
+        return self._session
+
+    def reselect(self) -> Session:
+        """Return a session with the folder selected just now."""
+        if self._session is None:
+            return self.session()
+        self._session.selected = select(self._session.client, self.folder)
+        return self._session
+
+    @property
+    def current(self) -> Session | None:
+        """The open session, if there is one."""
+        return self._session
+
+    @contextlib.contextmanager
+    def guarded(self, what: str) -> Iterator[None]:
+        """Drop the connection when the block is left by an exception, and translate it.
+
+        Args:
+            what: what then could not be done.
+
+        Raises:
+            CycleError, ConfigError: instead of whatever was raised.
+        """
+        try:
+            yield
+        except Exception as error:  # noqa: BLE001 - a hostile answer may break any parser
+            self.drop()
+            raise self.complaints.translated(error, what, self.subject) from None
+        except BaseException:
+            self.drop()
+            raise
+
+    def drop(self) -> None:
+        """Shut the connection down; the next use opens a new one."""
+        if self._session is not None:
+            self._session.client.wire.shutdown()
+            self._session = None
+
+    def log_out(self) -> None:
+        """End the session politely, if there is one."""
+        if self._session is not None:
+            with contextlib.suppress(Exception):
+                self._session.client.do(b"LOGOUT")
+            self.drop()
+
+
+def connect(account: Account) -> Client:
+    """Connect and log in.
+
+    Raises:
+        ConfigError, CycleError: what a person must change; the password's source.
+        OSError, imaplib.IMAP4.error: no connection, or refused.
+    """
+    client = Client(account)
+    try:
+        client.log_in()
+    except BaseException:
+        client.wire.shutdown()
+        raise
+    return client
+
+
+def select(client: Client, folder: str) -> Selected:
+    """Select ``folder`` for writing, whatever was selected before (RFC 9051, section 6.3.2).
+
+    Raises:
+        CycleError: it has no UIDVALIDITY, so its UIDs mean nothing.
+        OSError, imaplib.IMAP4.error: it cannot be selected.
+    """
+    exists = 0
+    codes: dict[bytes, int] = {}
+    flags: tuple[bytes, ...] | None = None
+    for line in client.run(b"SELECT " + quoted(folder)):
+        if found := _EXISTS.match(line):
+            exists = int(found[1])
+        elif found := _CODE.match(line):
+            codes[found[1].upper()] = int(found[2])
+        elif found := _PERMANENT.match(line):
+            flags = tuple(found[1].split())
+    writable = not _READ_ONLY.search(client.concluded)
+    client.wire.state = "SELECTED"
+    if not codes.get(b"UIDVALIDITY"):
+        raise CycleError("the server does not number its messages for good", subject=folder)
+    return Selected(codes[b"UIDVALIDITY"], codes.get(b"UIDNEXT", 0), exists, writable, flags)

@@ -1,0 +1,138 @@
+r"""Deletes exactly what is proven, in an order that held against every server tried.
+
+    NOOP -> UID FETCH (FLAGS) -> UID STORE +FLAGS (\Deleted) -> UID EXPUNGE
+            what is gone          what the server confirms       exactly these
+
+Rule: plain EXPUNGE and CLOSE remove everybody's \Deleted messages and are never sent,
+but for an ``exclusive`` mailbox and after SEARCH DELETED equals our set.  Any surprise
+stops before the deletion.  What was really deleted, only the next listing tells.
+
+Numbers are the steps of the imap reference, 2.1; dangers: 2.3.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from collector.domain.errors import CycleError
+from collector.domain.mailbox import Removal
+from collector.source.account import Account
+from collector.source.attributes import Facts, begin_facts, flags_of, number, uid_of
+from collector.source.client import Client, portions, quoted, uid_set
+from collector.source.connection import DELETED, Selected
+
+
+def removal_of(client: Client, selected: Selected, account: Account) -> tuple[Removal, str]:
+    """Return how messages can be removed here; reason and remedy when they cannot."""
+    if not selected.writable or not selected.deletable:
+        return Removal.REFUSED, "the account may not delete here; give it the rights t and e"
+    can_move = account.deleted_folder is not None and client.has_capability("MOVE")
+    if can_move and client.has_capability("X-GM-EXT-1"):
+        return Removal.MOVE, ""  # EXPUNGE there takes a label off and deletes nothing (2.5)
+    if client.has_capability("UIDPLUS"):
+        return Removal.UID_EXPUNGE, ""
+    if can_move:
+        return Removal.MOVE, ""
+    if account.exclusive:
+        return Removal.EXCLUSIVE_EXPUNGE, ""
+    return Removal.REFUSED, (
+        "the server has no UIDPLUS; set deleted_folder if it has MOVE, "
+        "or exclusive = true if no other client uses the mailbox"
+    )
+
+
+def remove(client: Client, account: Account, removal: Removal, uids: Sequence[int]) -> None:
+    """Remove exactly ``uids`` from the selected folder; may be repeated.
+
+    Raises:
+        CycleError: the server flagged what it was not asked to, or others delete in
+            a mailbox that is said to be exclusive; nothing was deleted then.
+        OSError, imaplib.IMAP4.error, ValueError: the connection is lost, or refused,
+            or the answer is not well formed; what was deleted is not known.
+    """
+    if removal is Removal.REFUSED:
+        raise CycleError("messages cannot be removed from this folder")
+    client.do(b"NOOP")  # step 6: pending expunges are told now
+    there: dict[int, bool] = {}
+    for portion in portions(uids):
+        there |= _still_there(client, portion)
+    for portion in portions(list(there)):
+        if removal is Removal.MOVE:
+            _move(client, portion, account.deleted_folder or "")
+            continue
+        flagged = _flag(client, [uid for uid in portion if not there[uid]])  # step 7
+        flagged += [uid for uid in portion if there[uid]]
+        if removal is Removal.UID_EXPUNGE and flagged:
+            _run(client, b"UID EXPUNGE " + uid_set(sorted(flagged)))  # step 8
+    if removal is Removal.EXCLUSIVE_EXPUNGE and there:
+        _expunge_alone(client, list(there))
+
+
+def _still_there(client: Client, uids: Sequence[int]) -> dict[int, bool]:
+    r"""Return which of ``uids`` the server still has, and whether each is \Deleted already.
+
+    Servers leave a message out of the answer to STORE when its flags do not change
+    (Dovecot): one that was flagged before a crash would never be confirmed again.
+    """
+    told: dict[int, bool] = {}
+    for line in client.run(b"UID FETCH " + uid_set(uids) + b" (UID FLAGS)"):
+        facts: Facts = {}
+        if begin_facts(line, facts) and (uid := uid_of(facts)):
+            told[uid] = DELETED.lower() in flags_of(facts)
+    return {uid: told[uid] for uid in uids if uid in told}
+
+
+def _flag(client: Client, uids: Sequence[int]) -> list[int]:
+    r"""Flag ``uids`` as \Deleted; return those the server confirms.
+
+    A server that maps a UID that is gone to another message (DBMail) shows it in the
+    answer; then all these flags are taken off again.
+    """
+    if not uids:
+        return []
+    confirmed: set[int] = set()
+    for line in client.run(b"UID STORE " + uid_set(uids) + b" +FLAGS (" + DELETED + b")"):
+        facts: Facts = {}
+        if begin_facts(line, facts) and DELETED.lower() in flags_of(facts):
+            confirmed.add(uid_of(facts) or 0)
+    confirmed.discard(0)  # news without a UID
+    wrong = sorted(confirmed.difference(uids))
+    if wrong:
+        _unflag(client, sorted(confirmed.union(uids)))
+        raise CycleError(
+            f"the server flagged {len(wrong)} messages for deletion that it was not asked to",
+            hint="nothing was deleted; another client deletes in this folder, or the server's "
+            "UIDs cannot be trusted",
+        )
+    return sorted(confirmed)
+
+
+def _unflag(client: Client, uids: Sequence[int]) -> None:
+    for portion in portions(uids):
+        _run(client, b"UID STORE " + uid_set(portion) + b" -FLAGS (" + DELETED + b")")
+
+
+def _expunge_alone(client: Client, ours: Sequence[int]) -> None:
+    """EXPUNGE when nobody else's message is flagged; take our flags off otherwise (2.4)."""
+    deleted: set[int] = set()
+    for line in client.run(b"UID SEARCH DELETED"):
+        if line[:8].upper() == b"* SEARCH":
+            deleted.update(map(number, line[8:].split()))
+    foreign = deleted.difference(ours)
+    if foreign:
+        _unflag(client, sorted(deleted.intersection(ours)))
+        raise CycleError(
+            f"{len(foreign)} messages are flagged for deletion by another client",
+            hint="nothing was deleted; take their flags off, or do not call the mailbox exclusive",
+        )
+    _run(client, b"EXPUNGE")
+
+
+def _move(client: Client, uids: Sequence[int], folder: str) -> None:
+    """Move ``uids`` away (RFC 6851); each is moved whole or not at all."""
+    _run(client, b"UID MOVE " + uid_set(uids) + b" " + quoted(folder))
+
+
+def _run(client: Client, command: bytes) -> None:
+    for _ in client.run(command):
+        pass

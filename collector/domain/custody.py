@@ -142,8 +142,7 @@ class Policy:
         keep_unrecognised: quarantined messages stay in the mailbox as well.
         window_messages_max: messages between two deletions.
         batch_messages_max, batch_bytes_max: limits of one commit.
-        message_bytes_max: a larger message is set aside.
-        set_aside_attempts_max: after so many failed fetches a person is told.
+        ahead_batches_max: batches that wait between two steps; 0: one step after the other.
     """
 
     journal_format: JournalFormat = JournalFormat.AUTO
@@ -154,8 +153,7 @@ class Policy:
     window_messages_max: int = 500
     batch_messages_max: int = 100
     batch_bytes_max: int = 4 * 1024 * 1024
-    message_bytes_max: int = 2 * 1024 * 1024 * 1024
-    set_aside_attempts_max: int = 5
+    ahead_batches_max: int = 1
 
 
 @dataclass(frozen=True, slots=True)

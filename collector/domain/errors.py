@@ -27,8 +27,12 @@ class CollectorError(Exception):
         self.hint = hint
 
     def __str__(self) -> str:
-        text = f"{self.what}: {self.subject}" if self.subject else self.what
-        return f"{text} ({self.hint})" if self.hint else text
+        return f"{self.problem} ({self.hint})" if self.hint else self.problem
+
+    @property
+    def problem(self) -> str:
+        """What could not be done, to which object; without the hint."""
+        return f"{self.what}: {self.subject}" if self.subject else self.what
 
 
 class MessageError(CollectorError):

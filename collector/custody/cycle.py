@@ -1,0 +1,119 @@
+"""One cycle of custody: out of the journal mailbox, into the archive.
+
+    poll -> fetch -> unwrap -> store -> commit -> prove -> clear -> expunge
+            `------------ collect -----------´   `------- expunge -------´
+
+The mailbox is the to-do list, the ledger is the done list, and a cycle works
+off the difference; there is no cursor to lose.  Each thing is durable before
+the next thing relies on it, and the ledger is written before the mailbox is
+changed, so a crash between any two lines leaves a message in the mailbox or
+in both places, never in neither.
+
+While one batch is proven the next is stored and the one after that is fetched.
+Deletion waits for the end of the window, and asks the ledger what it holds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import dataclass
+
+from collector.custody.ahead import ahead
+from collector.custody.intake import Arrived, Committed, HandedOver, Intake
+from collector.custody.notes import Notes
+from collector.custody.policy import batches, verdict
+from collector.custody.verify import prove
+from collector.custody.watch import Watch
+from collector.domain.custody import LedgerEntry, Policy, Proof, Summary, Verdict
+from collector.domain.mailbox import Announced, Fetched, Listing, MessageRef, Removal
+from collector.formats.unwrap import unwrap
+from collector.source.mailbox import Mailbox
+
+
+def run_cycle(mailbox: Mailbox, intake: Intake, policy: Policy, watch: Watch) -> Summary:
+    """Collect what is new, expunge what is proven, and say what happened."""
+    listing = mailbox.poll(policy.since, policy.before)
+    watch.progress()
+    return Cycle(mailbox, intake, policy, watch, Notes(intake.ledger, watch)).run(listing)
+
+
+@dataclass(frozen=True, slots=True)
+class Cycle:
+    """The two passes over one listing, joined by nothing but the ledger."""
+
+    mailbox: Mailbox
+    intake: Intake
+    policy: Policy
+    watch: Watch
+    notes: Notes
+
+    def run(self, listing: Listing) -> Summary:
+        """Work off the listing, window by window."""
+        listing = self.notes.observed(listing, self.intake.settle(listing, self.watch.now()))
+        most = self.policy.ahead_batches_max
+        for window in listing.windows(self.policy.window_messages_max):
+            due = self.mailbox.announce(self.intake.ledger.due(window, self.watch.now()))
+            proofs: list[Proof] = []
+            with (
+                ahead(self.fetch(due), most) as fetched,
+                ahead(self.collect(fetched), most) as ours,
+            ):
+                for committed in ours:
+                    self.notes.committed(committed)
+                    proofs += self.prove(self.leaving(committed.entries), listing)
+            if self.watch.stop():
+                return self.notes.summary(interrupted=True)
+            self.notes.cleared(self.expunge(window, listing, proofs))
+        return self.notes.summary(interrupted=self.watch.stop())
+
+    def fetch(self, due: Sequence[Announced]) -> Generator[HandedOver, None, None]:
+        """Yield what the server hands over; one bad message must not hold up the rest."""
+        for batch in batches(due, self.policy):
+            handed_over = HandedOver([], [])
+            for answer in self.mailbox.fetch(batch) if not self.watch.stop() else ():
+                if isinstance(answer, Fetched):
+                    unwrapped = unwrap(answer.raw, self.policy.journal_format)
+                    handed_over.arrived.append(Arrived(answer, self.watch.now(), unwrapped))
+                else:
+                    handed_over.unfetched.append(answer)
+                self.watch.progress()
+                if self.watch.stop():  # what has arrived is still committed
+                    break
+            yield handed_over
+
+    def collect(self, fetched: Iterator[HandedOver]) -> Generator[Committed, None, None]:
+        """Take new messages into the archive; every entry yielded is durable."""
+        with self.intake.ledger.session():
+            for batch in fetched:
+                with self.intake.turn():  # one batch at a time
+                    pending = self.intake.store(batch.arrived, self.watch.now())  # durable now
+                    entries = self.intake.commit(pending)  # the commit point: now they are ours
+                yield Committed(entries, batch.unfetched)
+
+    def leaving(self, entries: Sequence[LedgerEntry]) -> list[LedgerEntry]:
+        """Return the entries whose messages may be deleted now."""
+        now = self.watch.now()
+        return [each for each in entries if verdict(each, self.policy, now) is Verdict.EXPUNGE]
+
+    def prove(self, entries: Sequence[LedgerEntry], listing: Listing) -> list[Proof]:
+        """Read back from the medium what the mailbox will let go."""
+        if not entries or listing.removal is Removal.REFUSED:
+            return []
+        return prove(entries, self.intake.archive, self.intake.ledger, self.watch.now())
+
+    def expunge(
+        self, window: Sequence[MessageRef], listing: Listing, proofs: list[Proof]
+    ) -> list[Proof]:
+        """Delete from the mailbox what the archive proves it holds."""
+        held = self.intake.ledger.held(window)
+        leaving = self.leaving(held)
+        self.notes.kept(held, leaving, listing)
+        proven = {each.seq for each in proofs}
+        proofs += self.prove([each for each in leaving if each.seq not in proven], listing)
+        if not proofs:
+            return []
+        self.intake.check_sound()  # another mailbox may have met a failed fsync meanwhile
+        self.intake.ledger.clear(proofs)  # what we are about to do, on which evidence
+        self.mailbox.expunge(proofs, listing.removal)  # idempotent; the next poll settles it
+        self.watch.progress()
+        return proofs

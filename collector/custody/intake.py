@@ -1,0 +1,166 @@
+"""The one door into the archive: numbers, stores and commits a batch in one turn.
+
+Rule: segments and ledger hold the same entries.  A batch that became durable
+in a segment but not in the ledger (crash, full disk) is adopted before the
+next one is numbered, so no sequence number is ever used twice.
+
+One ``Intake`` serves all mailboxes of an archive; its turn is a lock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from collector.custody.adopt import adopt
+from collector.custody.sealing import Sealing
+from collector.domain.blob import BlobRef, Digest
+from collector.domain.custody import LedgerEntry, PendingEntry, Receipt, Settlement
+from collector.domain.journal import Unwrapped
+from collector.domain.mailbox import Fetched, Listing, Unfetched
+from collector.ledger.ledger import Ledger
+from collector.store.archive import Archive
+from collector.store.writer import ArchiveWriter
+
+
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """A fetched message, when it came (UTC), and what it turned out to be."""
+
+    fetched: Fetched
+    fetched_at: datetime
+    unwrapped: Unwrapped
+
+
+@dataclass(frozen=True, slots=True)
+class HandedOver:
+    """A batch as the server handed it over."""
+
+    arrived: list[Arrived]
+    unfetched: list[Unfetched]
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """A batch that is ours, and what of it the server would not hand over."""
+
+    entries: list[LedgerEntry]
+    unfetched: list[Unfetched]
+
+
+@dataclass(slots=True)
+class Intake:
+    """The archive as the cycles of this process see it.
+
+    Attributes:
+        level: ``False`` while the segments may hold entries the ledger does not
+            name yet: at the start, and after a commit that failed.
+    """
+
+    writer: ArchiveWriter
+    ledger: Ledger
+    archive: Archive
+    level: bool = field(default=False, init=False)
+    _sealing: Sealing = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._sealing = Sealing(self.writer, self.ledger, self.turn)
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """Enter alone, with segments and ledger level.
+
+        Raises:
+            IntegrityError: an fsync failed before, or what the segments hold
+                cannot be adopted.
+        """
+        with self.writer.turn():
+            self.check_sound()
+            if not self.level:
+                adopt(self.archive, self.ledger)
+                self.level = True
+            yield
+
+    def check_sound(self) -> None:
+        """Raise ``IntegrityError`` when a write of this process could not be made durable."""
+        self.writer.check_sound()
+
+    def store(self, arrived: Sequence[Arrived], now: datetime) -> list[PendingEntry]:
+        """Append a batch to the open segment; durable when this returns.
+
+        Bytes the archive holds already are not stored again: the arrival gets an
+        entry and a receipt of its own that name the first copy.
+        """
+        receipts: list[Receipt] = []
+        first_copies: dict[Digest, tuple[int, BlobRef | None]] = {}
+        for seq, each in enumerate(arrived, self.ledger.last_seq() + 1):
+            digest = each.fetched.raw.digest
+            first = first_copies.get(digest) or self.ledger.find_digest(digest)
+            first_copies[digest] = first or (seq, None)
+            receipts.append(_receipt(seq, each, first[0] if first else None, now))
+        self.level = False  # until the ledger names what is about to become durable
+        blobs = self.writer.append(
+            [
+                (receipt, each.fetched.raw if receipt.duplicate_of is None else None)
+                for receipt, each in zip(receipts, arrived, strict=True)
+            ]
+        )
+        pending = []
+        for receipt, blob, each in zip(receipts, blobs, arrived, strict=True):
+            if blob is not None:
+                first_copies[receipt.digest] = (receipt.seq, blob)
+            where = first_copies[receipt.digest][1]
+            assert where is not None, "a duplicate follows its first copy"  # noqa: S101
+            pending.append(PendingEntry(receipt, where, each.unwrapped))
+        return pending
+
+    def commit(self, pending: Sequence[PendingEntry]) -> list[LedgerEntry]:
+        """Name the stored batch in the ledger, in one transaction: the commit point."""
+        entries = self.ledger.commit(pending) if pending else []
+        self.level = True
+        return entries
+
+    def settle(self, listing: Listing, now: datetime) -> list[Settlement]:
+        """Write down what the listing no longer shows; in a segment first, then in the ledger."""
+        with self.turn():
+            settlements = self.ledger.unsettled(listing, now)
+            if settlements:
+                self.writer.append_settlements(settlements)
+                self.ledger.settle(settlements)
+            return settlements
+
+    def seal(self) -> None:
+        """Begin to seal the segments that are full, beside the cycles; returns at once.
+
+        Raises:
+            IntegrityError: a segment sealed since the last call is damaged, or an
+                fsync failed.
+        """
+        self._sealing.begin()
+
+    def finish_sealing(self, stop: Callable[[], bool]) -> None:
+        """Wait until what ``seal`` has begun is done, or until ``stop`` says so.
+
+        Raises:
+            IntegrityError: as ``seal``.
+        """
+        self._sealing.finish(stop)
+
+
+def _receipt(seq: int, arrived: Arrived, duplicate_of: int | None, now: datetime) -> Receipt:
+    fetched, unwrapped = arrived.fetched, arrived.unwrapped
+    return Receipt(
+        seq=seq,
+        digest=fetched.raw.digest,
+        size_bytes=fetched.raw.size_bytes,
+        ref=fetched.announced.ref,
+        internal_date=fetched.announced.internal_date,
+        fetched_at=arrived.fetched_at,
+        committed_at=now,
+        kind=unwrapped.kind.value,
+        quarantined=unwrapped.quarantined,
+        duplicate_of=duplicate_of,
+        fetch_flags=fetched.flags,
+    )

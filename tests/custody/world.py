@@ -1,0 +1,261 @@
+"""A played mail server beside a real archive on disk, and one check of all invariants.
+
+Segments, ledger, proofs and the cycle are the real ones; only the mail server
+and the moment of a failure are made up.  A fault fires at the n-th step; after
+a crash the next cycle runs as a new process would, as far as files go.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from archive_reader import Archived, read_archive
+from played_server import Crash, Fault, PlayedMailbox, Server
+
+from collector.custody.audit import Audit
+from collector.custody.cycle import run_cycle
+from collector.custody.intake import Intake
+from collector.custody.watch import Watch
+from collector.domain.blob import Digest
+from collector.domain.custody import PendingEntry, Policy, Proof, Receipt, Settlement, Summary
+from collector.ledger.ledger import Ledger
+from collector.ledger.query import Record
+from collector.store.archive import Archive
+from collector.store.durable import sync_directory
+from collector.store.seal import Sealed
+from collector.store.writer import ArchiveWriter
+
+UNADOPTED = "a stored message is not in the ledger"
+
+
+class FaultyWriter:
+    """The real writer, with a fault before, in or after what it makes durable."""
+
+    def __init__(self, writer: ArchiveWriter) -> None:
+        self._writer = writer
+        self.fault = Fault()
+
+    def __getattr__(self, name: str):
+        return getattr(self._writer, name)
+
+    def append(self, items: Sequence[tuple[Receipt, object]]):
+        """Append a batch."""
+        return self._torn_step("append", lambda: self._writer.append(items))
+
+    def append_settlements(self, settlements: Sequence[Settlement]) -> None:
+        """Append settlements."""
+        self._torn_step("settle-append", lambda: self._writer.append_settlements(settlements))
+
+    def seal(self, name: str, switch: Callable[[Sealed], object]):
+        """Seal a segment; within it the ledger switches the places."""
+
+        def step(sealed: Sealed) -> None:
+            self.fault.step("switch", lambda: switch(sealed))
+
+        return self.fault.step("seal", lambda: self._writer.seal(name, step))
+
+    def _torn_step(self, name: str, action):
+        sizes = self._sizes()
+        return self.fault.step(name, action, lambda: self._tear(sizes))
+
+    def _sizes(self) -> dict[Path, int]:
+        directory = self._writer._layout.segments_dir
+        return {path: path.stat().st_size for path in directory.glob("*.tar.zst")}
+
+    def _tear(self, before: dict[Path, int]) -> None:
+        """Take back half of what was just appended, as a crash in the middle would leave it."""
+        for path, size_bytes in self._sizes().items():
+            appended_bytes = size_bytes - before.get(path, 0)
+            if appended_bytes:
+                with path.open("r+b") as file:
+                    file.truncate(size_bytes - appended_bytes // 2)
+
+
+class FaultyLedger:
+    """The real ledger, with a fault before or after its transactions."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self.fault = Fault()
+
+    def __getattr__(self, name: str):
+        return getattr(self._ledger, name)
+
+    def observe(self, listing, now: datetime):
+        """Keep what a poll said."""
+        return self.fault.step("observe", lambda: self._ledger.observe(listing, now))
+
+    def commit(self, pending: Sequence[PendingEntry]):
+        """Take a batch over."""
+        return self.fault.step("commit", lambda: self._ledger.commit(pending))
+
+    def reread(self, seqs: Sequence[int]):
+        """Read rows back for a proof."""
+        return self.fault.step("prove", lambda: self._ledger.reread(seqs))
+
+    def clear(self, proofs: Sequence[Proof]) -> None:
+        """Write down proofs and intent."""
+        self.fault.step("clear", lambda: self._ledger.clear(proofs))
+
+    def settle(self, settlements: Sequence[Settlement]) -> None:
+        """Write down what became of messages."""
+        self.fault.step("settle", lambda: self._ledger.settle(settlements))
+
+
+@dataclass(slots=True)
+class House:
+    """The rooms of one process."""
+
+    writer: FaultyWriter
+    ledger: FaultyLedger
+    intake: Intake
+
+    @classmethod
+    def open(cls, root: Path) -> House:
+        """Start as the service does."""
+        writer = ArchiveWriter.open(root)
+        path = root / "ledger.db"
+        ledger = Ledger.open(path, create=not path.exists(), sync_directory=sync_directory)
+        writer.recover(ledger.last_blob())
+        faulty_writer, faulty_ledger = FaultyWriter(writer), FaultyLedger(ledger)
+        return cls(
+            faulty_writer, faulty_ledger, Intake(faulty_writer, faulty_ledger, Archive(root))
+        )
+
+    def stop(self) -> None:
+        """End as the service does."""
+        self.ledger.close()
+        self.writer.close()
+
+    def die(self) -> None:
+        """End as a killed process does: the archive's mark still says ``open``."""
+        self.ledger.close()
+        self.writer.abandon()
+
+
+@dataclass(slots=True)
+class World:
+    """A mailbox, an archive, and a clock that can be moved.
+
+    Attributes:
+        sealing: seal the open segment after every cycle, however small it is.
+        reused: a UID was handed out twice, so references no longer tell doubles.
+        archived: digests that a check has found in the archive: they stay there.
+    """
+
+    root: Path
+    server: Server = field(default_factory=Server)
+    policy: Policy = field(default_factory=Policy)
+    now: datetime = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
+    delivered: list[bytes] = field(default_factory=list)
+    sealing: bool = False
+    reused: bool = False
+    archived: set[str] = field(default_factory=set)
+    _house: House | None = None
+
+    def deliver(self, *raws: bytes) -> None:
+        """Let messages arrive."""
+        for raw in raws:
+            self.server.deliver(raw)
+            self.delivered.append(raw)
+
+    def cycle(self, fault: Fault | None = None, stop=lambda: False) -> Summary:
+        """Run one cycle in the process that is running, or in a new one.
+
+        A fault that is an error leaves the process running, a crash does not.
+        """
+        fault = fault or Fault()
+        self.now += timedelta(seconds=1)
+        house = self._house or House.open(self.root)
+        self._house = house
+        house.writer.fault = house.ledger.fault = fault
+        try:
+            watch = Watch(now=lambda: self.now, stop=stop)
+            policy = replace(self.policy, ahead_batches_max=0)  # steps in one thread, in one order
+            summary = run_cycle(PlayedMailbox(self.server, fault), house.intake, policy, watch)
+            if self.sealing:
+                house.writer.roll(bytes_min=1)
+                house.intake.seal()
+                house.intake.finish_sealing(lambda: False)
+        except Crash:
+            house.die()
+            self._house = None
+            raise
+        return summary
+
+    def restart(self) -> None:
+        """End the running process cleanly; the next cycle starts another."""
+        if self._house:
+            self._house.stop()
+            self._house = None
+
+    def run_to_the_end(self, fault: Fault | None = None, cycles_max: int = 20) -> None:
+        """Run cycles until one finds nothing to do, then end the process."""
+        for _ in range(cycles_max):
+            self.now += timedelta(days=2)  # whatever waits for a pause is due
+            summary = self.cycle(fault)
+            if not (summary.collected or summary.cleared or summary.expunged):
+                self.restart()
+                return
+        raise AssertionError("the mailbox never came to rest")
+
+    def records(self) -> list[Record]:
+        """Return everything the ledger says."""
+        ledger = Ledger.open(self.root / "ledger.db", create=False, sync_directory=sync_directory)
+        with ledger.session():
+            records = list(ledger.records())
+        ledger.close()
+        return records
+
+    def raw(self, record: Record) -> bytes:
+        """Return the stored bytes of an entry."""
+        pieces: list[bytes] = []
+        Archive(self.root).copy(record.entry.blob, pieces.append)
+        return b"".join(pieces)
+
+    def check(self) -> Archived:
+        """Check all invariants of custody; they hold after every step, crash or not."""
+        found = read_archive(self.root)
+        here = Counter(Digest.of(raw).hex for raw in self.server.messages.values())
+        known = Counter(Digest.of(raw).hex for raw in self.delivered)
+        for digest in known - Counter(self.server.stolen):
+            assert found.copies[digest] or here[digest], "a message is in neither place"
+        assert set(found.copies) <= set(known), "a message is archived that never arrived"
+        assert self.archived <= set(found.copies), "a message has left the archive"
+        self.archived = set(found.copies)
+        assert max(found.copies.values(), default=1) == 1, "a message is stored twice"
+        assert Counter(self.server.deleted) <= found.proven(), "a message was deleted unproven"
+        assert not found.broken
+        assert not found.ledger_problem
+        assert [row["seq"] for row in found.rows] == list(range(1, len(found.rows) + 1))
+        valid = [row for row in found.rows if row["state"] != "superseded"]
+        references = Counter((row["uidvalidity"], row["uid"]) for row in valid)
+        assert self.reused or max(references.values(), default=1) == 1, "a message has two entries"
+        return found
+
+    def audit(self) -> list[str]:
+        """Return what the program itself finds wrong."""
+        ledger = Ledger.open(self.root / "ledger.db", create=False, sync_directory=sync_directory)
+        with ledger.session():
+            problems = list(Audit(Archive(self.root), ledger).everything())
+        ledger.close()
+        return [each.what for each in problems if not each.what.startswith(UNADOPTED)]
+
+    def check_done(self) -> None:
+        """Check that everything arrived once, was proven, and left the mailbox."""
+        found = self.check()
+        assert self.audit() == []
+        stolen = Counter(self.server.stolen)
+        known = Counter(Digest.of(raw).hex for raw in self.delivered)
+        entries = Counter(row["digest"] for row in found.rows)
+        void = Counter(row["digest"] for row in found.rows if row["state"] == "superseded")
+        assert known - stolen <= entries, "a message has no entry"
+        assert entries - void <= known, "a message has an entry too many"
+        assert {row["state"] for row in found.rows} <= {"expunged", "vanished", "superseded"}
+        assert self.server.messages == {}
+        if not stolen:
+            assert "vanished" not in {row["state"] for row in found.rows}

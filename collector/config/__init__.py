@@ -1,0 +1,18 @@
+"""What an administrator wrote, as checked and frozen values.
+
+Rule: a wrong configuration is refused before anything is opened, with one line that
+says what, which key in which file, and what to do.  No secret is kept in here:
+passwords are read afresh by whoever connects.
+"""
+
+from collector.config.file import find_config, load
+from collector.config.settings import ArchiveSettings, LogSettings, MailboxSettings, Settings
+
+__all__ = [
+    "ArchiveSettings",
+    "LogSettings",
+    "MailboxSettings",
+    "Settings",
+    "find_config",
+    "load",
+]

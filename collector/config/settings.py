@@ -1,0 +1,216 @@
+"""The keys of the configuration file, their kinds, limits and defaults.
+
+Rule: every key stands here once and in ``collector.example.toml`` with its reason;
+a key that is not here is refused.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+
+from collector.config.password import Password, PasswordCommand, PasswordFile, PasswordVariable
+from collector.config.values import (
+    Bytes,
+    FilePath,
+    Flag,
+    Port,
+    Seconds,
+    Text,
+    Texts,
+    refused,
+    within,
+)
+from collector.domain.journal import JournalFormat
+
+IMAPS_PORT = 993
+IMAP_PORT = 143
+INBOX = "INBOX"
+POLL = within(1, 3600, "1s to 1h")  # a longer silence counts as an alarm
+SIZE = within(1024**2, 8 * 1024**3 - 1, "1 MiB to below 8 GiB")  # a tar header's limit (POSIX)
+SECRET_KEYS = ("password_file", "password_env", "password_command")
+ONE_SECRET = f"give exactly one of {', '.join(SECRET_KEYS)}"
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_HOST = re.compile(r"[A-Za-z0-9._-]+|[0-9A-Fa-f:.]+")
+
+
+def standard_port(known: dict[str, Any]) -> int:
+    """Return the port for ``security`` (RFC 8314, section 3.2; RFC 9051, section 2.1)."""
+    return IMAPS_PORT if known.get("security") == "tls" else IMAP_PORT
+
+
+class Section(BaseModel):
+    """One table of the file: frozen, unknown keys refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+class ArchiveSettings(Section):
+    """``[archive]``: where the archive lies."""
+
+    path: FilePath
+
+
+class LogSettings(Section):
+    """``[log]``: how much is told, and in which form."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    format: Literal["auto", "json", "console"] = "auto"
+
+
+class MailboxSettings(Section):
+    """``[[mailbox]]``: one journal mailbox, how to reach it and what to do with it."""
+
+    name: str
+    host: str
+    security: Literal["tls", "starttls", "plain"] = "tls"
+    port: Annotated[Port, Field(default_factory=standard_port)]
+    ca_file: FilePath | None = None
+    username: Text
+    password_file: Path | None = None
+    password_env: Text | None = None
+    password_command: Annotated[tuple[Text, ...], Field(min_length=1)] | None = None
+    folders: Texts = (INBOX,)
+    backfill_folders: Texts = ()
+    poll_interval_s: Annotated[Seconds, Field(alias="poll_interval"), POLL] = 30.0
+    idle: Flag = True
+    format: JournalFormat = JournalFormat.AUTO
+    delete: Flag = True
+    keep_unrecognised: Flag = False
+    deleted_folder: Text | None = None
+    exclusive: Flag = False
+    message_bytes_max: Annotated[Bytes, Field(alias="message_size_max"), SIZE] = 2 * 1024**3
+    size_is_hint: Flag = False
+    _directory: Path = PrivateAttr()
+
+    def model_post_init(self, context: Any, /) -> None:  # noqa: ANN401 - pydantic's signature
+        """Keep the folder of the file, where a relative ``password_file`` is looked up."""
+        self._directory = context["directory"]
+
+    @property
+    def password(self) -> Password:
+        """What tells the password; nothing is read before it is called."""
+        if self.password_file is not None:
+            return PasswordFile(self.password_file, self._directory)
+        if self.password_env is not None:
+            return PasswordVariable(self.password_env)
+        return PasswordCommand(self.password_command or ())
+
+    @field_validator("name")
+    @classmethod
+    def _plain_name(cls, name: str) -> str:
+        if not _NAME.fullmatch(name):
+            raise refused("this name cannot be used", "letters, digits, dot, dash, underscore")
+        return name
+
+    @field_validator("host")
+    @classmethod
+    def _bare_host(cls, host: str) -> str:
+        if not _HOST.fullmatch(host):
+            raise refused("this is not a host", "the name or address alone; the port has a key")
+        return host
+
+    @field_validator("security")
+    @classmethod
+    def _plain_on_loopback(cls, security: str, info: ValidationInfo) -> str:
+        if security == "plain" and not is_loopback(info.data.get("host", "")):
+            raise refused("plain is for loopback hosts only", 'use "tls" or "starttls"')
+        return security
+
+    @model_validator(mode="after")
+    def _one_password(self) -> Self:
+        given = [key for key in SECRET_KEYS if getattr(self, key) is not None]
+        if len(given) != 1:
+            what = "more than one password" if given else "the password is missing"
+            raise refused(what, ONE_SECRET)
+        return self
+
+    @model_validator(mode="after")
+    def _folders_fit(self) -> Self:
+        if not (self.folders or self.backfill_folders):
+            raise refused("there is no folder", "name at least one", "folders")
+        if self.deleted_folder in {*self.folders, *self.backfill_folders}:
+            hint = "what is moved there would be collected again; name another folder"
+            raise refused("this folder is collected too", hint, "deleted_folder")
+        return self
+
+
+SECTIONS: dict[str, type[Section]] = {
+    "archive": ArchiveSettings,
+    "mailbox": MailboxSettings,
+    "log": LogSettings,
+}
+
+
+class ConfigFile(Section):
+    """The whole file."""
+
+    archive: ArchiveSettings
+    mailboxes: Annotated[tuple[MailboxSettings, ...], Field(alias="mailbox", max_length=1000)] = ()
+    log: LogSettings = LogSettings()
+
+    @model_validator(mode="after")
+    def _each_mailbox_once(self) -> Self:
+        names: set[str] = set()
+        places: dict[tuple[object, ...], str] = {}
+        for mailbox in self.mailboxes:
+            if mailbox.name in names:
+                raise refused(f"two mailboxes are called {mailbox.name}", "names must differ")
+            names.add(mailbox.name)
+            for place in _places(mailbox):
+                other = places.setdefault(place, mailbox.name)
+                if other != mailbox.name:
+                    what = f"the mailboxes {other} and {mailbox.name} share a folder"
+                    raise refused(what, "a folder is collected by one mailbox only")
+        return self
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything the program is configured with.
+
+    Attributes:
+        path: the file, absolute.
+        digest: ``sha256:<hex>`` over all settings in effect, secrets left out.
+    """
+
+    path: Path
+    digest: str
+    archive: ArchiveSettings
+    mailboxes: Sequence[MailboxSettings]
+    log: LogSettings
+
+
+def is_loopback(host: str) -> bool:
+    """Say whether ``host`` can only be this machine (RFC 6761, section 6.3)."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
+
+
+def _places(mailbox: MailboxSettings) -> list[tuple[object, ...]]:
+    """Return what tells the folders of a mailbox from those of others.
+
+    Both standard ports lead to the same server; INBOX is one in any case (RFC 9051,
+    section 5.1).
+    """
+    port = IMAPS_PORT if mailbox.port == IMAP_PORT else mailbox.port
+    return [
+        (mailbox.host.lower(), port, mailbox.username, INBOX if each.upper() == INBOX else each)
+        for each in (*mailbox.folders, *mailbox.backfill_folders)
+    ]

@@ -1,0 +1,184 @@
+"""How the program tells what it does: events on standard error, one per line.
+
+Rule: no secret and no byte of a message in any line at any level; no address and no
+subject at INFO and above.  The names of all events are in ``EVENTS``.
+
+JSON for journald and files, readable text on a terminal.  Lines of the libraries
+have the same form, begin at WARNING (below it imapclient would print bodies) and come
+without the values they quote.
+A traceback names files, lines and kinds of errors, never values, and never the text
+of an error that is not ours: libraries quote what they could not understand.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import sys
+import traceback
+from collections.abc import Iterator
+from typing import Literal, TextIO
+
+import structlog
+from structlog.stdlib import ProcessorFormatter
+from structlog.typing import EventDict, Processor, WrappedLogger
+
+from collector.domain.errors import CollectorError
+
+EVENTS = {
+    "archive.exported": "messages were written out for somebody else",
+    "archive.recovered": "segments had an end that was not committed: taken over or left behind",
+    "backfill.finished": "older mail of the named folders was collected",
+    "custody.broken": "stored bytes are not what was recorded, or an fsync failed; all stops",
+    "cycle.failed": "a mailbox could not be worked off now; it is tried again after a pause",
+    "cycle.finished": "a folder was worked off; at debug when there was nothing to do",
+    "ledger.rebuilt": "a new ledger was made from the segments",
+    "mailbox.refused": "archived and proven, but the mailbox does not let messages go",
+    "mailbox.renumbered": "UIDVALIDITY changed; everything in it is collected again",
+    "mailbox.restored": "the server's next UID fell; nothing is deleted in this cycle",
+    "message.cleared": "proof and intent to delete are written down, the deletion is asked for",
+    "message.committed": "a message is ours: durable in a segment, named by the ledger",
+    "message.quarantined": "archived, but its envelope was not understood",
+    "message.set_aside": "the server would not hand a message over; it stays in the mailbox",
+    "message.vanished": "a message left the mailbox without us",
+    "segment.kept": "a full segment could not be sealed now; it is read as it is and tried again",
+    "segment.sealed": "a full segment was rewritten, proven and closed for ever",
+    "server.alerted": "the mail server says what a person must read (RFC 9051, section 7.1)",
+    "service.failed": "the service stops because of an error that is not the archive's",
+    "service.reload_failed": "the new configuration is wrong; the old one stays in effect",
+    "service.reloaded": "the new configuration is in effect",
+    "service.started": "the mailboxes are being watched",
+    "service.stopped": "every mailbox finished its current message; nothing is running",
+}
+"""Every event of the program and what it means."""
+
+LIBRARIES = ("imapclient", "imaplib", "apscheduler", "peewee")
+SECRET = {"authorization", "body", "credential", "literal", "password", "raw", "secret", "token"}
+PERSONAL = {"address", "header", "recipient", "recipients", "sender", "subject", "username"}
+HIDDEN = "<hidden>"
+ADDRESS = re.compile(r"[^\s@<>\"'(),;:]+@[^\s@<>\"'(),;:]+")
+TEXT_CHARACTERS_MAX = 8000
+"""journald cuts a line at 48 KiB (journald.conf(5), LineMax=)."""
+CAUSES_MAX = 3
+FRAMES_MAX = 20
+
+
+def configure(
+    level: Literal["debug", "info", "warning", "error"],
+    form: Literal["auto", "json", "console"],
+    stream: TextIO | None = None,
+) -> None:
+    """Set the log up; the last call counts.
+
+    Args:
+        level: least level of our own events; libraries begin at WARNING or above it.
+        form: ``auto`` is ``console`` on a terminal and ``json`` elsewhere.
+        stream: where to write; standard error when not given.
+    """
+    stream = stream or sys.stderr
+    on_terminal = form == "console" or (form == "auto" and stream.isatty())
+    stamped: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_logger_name,
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *stamped,
+            ProcessorFormatter.wrap_for_formatter,
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+    )
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(
+        ProcessorFormatter(
+            foreign_pre_chain=stamped,
+            use_get_message=False,  # a library's words, without the values it quotes
+            processors=[
+                ProcessorFormatter.remove_processors_meta,
+                place_errors,
+                hide,
+                _console(stream) if on_terminal else structlog.processors.JSONRenderer(),
+            ],
+        )
+    )
+    _attach(handler, logging.getLevelName(level.upper()))
+
+
+def _console(stream: TextIO) -> Processor:
+    plain = structlog.dev.plain_traceback
+    return structlog.dev.ConsoleRenderer(colors=stream.isatty(), exception_formatter=plain)
+
+
+def _attach(handler: logging.Handler, level: int) -> None:
+    root = logging.getLogger()
+    root.handlers = [handler]
+    root.setLevel(max(level, logging.WARNING))
+    logging.getLogger("collector").setLevel(level)
+    for name in LIBRARIES:
+        logging.getLogger(name).setLevel(max(level, logging.WARNING))
+
+
+def place_errors(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Replace an exception by the kinds of errors and the lines they came through."""
+    found = event.pop("exc_info", None)
+    if found is True:
+        found = sys.exc_info()
+    error = found[1] if isinstance(found, tuple) else found
+    if isinstance(error, BaseException):
+        event["exception"] = "\n".join(each for cause in _causes(error) for each in _placed(cause))
+    return event
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """Yield an error and what led to it."""
+    following: BaseException | None = error
+    for _ in range(CAUSES_MAX):
+        if following is None:
+            return
+        yield following
+        hidden = following.__suppress_context__
+        following = following.__cause__ or (None if hidden else following.__context__)
+
+
+def _placed(error: BaseException) -> Iterator[str]:
+    """Yield the kind of an error and the frames it came through, innermost first."""
+    text = f": {error}" if isinstance(error, CollectorError) else ""
+    yield f"{type(error).__module__}.{type(error).__qualname__}{text}"
+    frames = traceback.StackSummary.extract(
+        traceback.walk_tb(error.__traceback__), lookup_lines=False
+    )
+    for frame in list(reversed(frames))[:FRAMES_MAX]:
+        yield f"  {frame.filename}:{frame.lineno} in {frame.name}"
+
+
+def hide(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Hide what must not be told, whoever wrote the line; the last guard, not the first."""
+    personal = event.get("level") != "debug"
+    return {key: _shown(key, value, personal=personal) for key, value in event.items()}
+
+
+def _shown(key: str, value: object, *, personal: bool) -> object:
+    """Return ``value`` as it may be told; figures always may."""
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    words = set(key.lower().split("_"))
+    if words & SECRET or (personal and words & PERSONAL):
+        return HIDDEN
+    match value:
+        case bytes() | bytearray() | memoryview():
+            return f"<{len(value)} bytes>"
+        case dict():
+            return {each: _shown(str(each), it, personal=personal) for each, it in value.items()}
+        case list() | tuple() | set() | frozenset():
+            return [_shown("", each, personal=personal) for each in value]
+    return _text(str(value), personal=personal)
+
+
+def _text(text: str, *, personal: bool) -> str:
+    if len(text) > TEXT_CHARACTERS_MAX:
+        text = f"{text[:TEXT_CHARACTERS_MAX]}…"
+    return ADDRESS.sub("<address>", text) if personal else text

@@ -1,0 +1,30 @@
+"""``collector collect``: cycles until nothing is due."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from collector.cli.outcome import advance_bar, tell
+from collector.cli.start import settings_of, stop_on_signal
+from collector.custody.watch import Watch
+from collector.service.assemble import open_house
+from collector.service.collect import collect_work, run_until_done
+
+
+def command(
+    context: typer.Context,
+    mailbox: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="Only this mailbox; may be given more than once."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
+) -> None:
+    """Collect until the mailbox holds nothing that is due, then exit."""
+    settings = settings_of(context)
+    work = collect_work(settings, mailbox or ())
+    with open_house(settings) as house, advance_bar("collecting") as advanced:
+        watch = Watch(stop=stop_on_signal(), advanced=advanced)
+        outcome = run_until_done(house, settings, work, watch)
+    raise typer.Exit(tell(outcome, as_json=as_json))

@@ -1,0 +1,60 @@
+"""Shows what collecting came to, and how far it is."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from collector.cli.start import print_json
+from collector.service.collect import Outcome
+from collector.service.exit_code import ExitCode, of_summary
+from collector.service.facts import summary_facts
+
+
+@contextmanager
+def progress_bar(title: str) -> Iterator[Callable[[int, int | None], None]]:
+    """Yield a function of (done, total) that moves a bar; without a terminal it does nothing."""
+    console = Console(stderr=True)
+    columns = (TextColumn(title), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(
+        *columns, console=console, transient=True, disable=not sys.stderr.isatty()
+    ) as bar:
+        task = bar.add_task(title, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+@contextmanager
+def advance_bar(title: str) -> Iterator[Callable[[int, int], None]]:
+    """Yield a ``Watch.advanced`` that moves a bar."""
+    with progress_bar(title) as move:
+        yield move
+
+
+def tell(outcome: Outcome, *, as_json: bool) -> ExitCode:
+    """Print the summary and the errors; return the exit code."""
+    summary = outcome.summary
+    if as_json:
+        print_json(summary_facts(summary, outcome.elapsed_s))
+    else:
+        typer.echo(
+            f"collected {summary.collected}, proven and deleted {summary.cleared}, "
+            f"still in the mailbox {summary.waiting} ({outcome.elapsed_s:.1f} s)"
+        )
+        for count, what in (
+            (summary.set_aside, "set aside: the server would not hand them over"),
+            (summary.quarantined, "quarantined: archived, but not understood"),
+            (summary.vanished, "gone from the mailbox without us"),
+            (summary.refused, "archived, but the mailbox does not let them go"),
+        ):
+            if count:
+                typer.echo(f"  {count} {what}; see `collector status`")
+    for error in outcome.errors:
+        typer.echo(f"collector: {error}", err=True)
+    if outcome.errors or summary.interrupted:
+        return ExitCode.LATER
+    return of_summary(summary)

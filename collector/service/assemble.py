@@ -1,0 +1,150 @@
+"""Builds the rooms from the settings: the only place where they are put together.
+
+Rule: one process at a time writes an archive; any number may read it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+
+from collector.config import MailboxSettings, Settings
+from collector.custody.intake import Intake
+from collector.custody.watch import utc_now
+from collector.domain.custody import Policy
+from collector.ledger.ledger import Ledger
+from collector.ledger.migrate import migrate
+from collector.service.job import MailboxJob
+from collector.source.account import Account
+from collector.source.imap import ImapMailbox
+from collector.store.archive import Archive
+from collector.store.durable import sync_directory
+from collector.store.writer import ArchiveWriter
+
+log = structlog.get_logger("collector.service")
+
+LEDGER = "ledger.db"
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """The open rooms of a process that writes an archive."""
+
+    archive: Archive
+    ledger: Ledger
+    intake: Intake
+
+    def record(self, name: str, **keys: object) -> None:
+        """Log an event and write it into the ledger."""
+        log.info(name, **keys)
+        self.ledger.record_event(name, utc_now(), mailbox="", **keys)
+
+
+@contextmanager
+def open_house(settings: Settings) -> Iterator[House]:
+    """Open the archive for writing; make it when it is not there.
+
+    Raises:
+        ConfigError: the directory cannot be used, or the ledger is missing
+            beside segments that hold messages.
+        CycleError: another process has it.
+    """
+    root = settings.archive.path
+    with ArchiveWriter.open(root) as writer:
+        archive = Archive(root)
+        # Without a segment there is nothing a ledger could have named, so one may be made.
+        create = not archive.segments()
+        ledger = Ledger.open(root / LEDGER, create=create, sync_directory=sync_directory)
+        try:
+            with ledger.session():
+                recovered = writer.recover(ledger.last_blob())
+                house = House(archive, ledger, Intake(writer, ledger, archive))
+                if recovered:
+                    house.record("archive.recovered", segments=recovered)
+                yield house
+        finally:
+            ledger.close()
+
+
+@contextmanager
+def open_reading(settings: Settings) -> Iterator[tuple[Archive, Ledger]]:
+    """Open the archive for reading, beside a service that may be writing it.
+
+    Raises:
+        ConfigError: there is no archive, or its ledger needs a migration.
+    """
+    root = settings.archive.path
+    ledger = Ledger.open(root / LEDGER, create=False, sync_directory=sync_directory)
+    try:
+        with ledger.session():
+            yield Archive(root), ledger
+    finally:
+        ledger.close()
+
+
+def account_of(
+    settings: Settings, mailbox: MailboxSettings, progress: Callable[[], None] = lambda: None
+) -> Account:
+    """Return what the source needs to reach a configured mailbox."""
+    return Account(
+        name=mailbox.name,
+        host=mailbox.host,
+        port=mailbox.port,
+        security=mailbox.security,
+        username=mailbox.username,
+        password=mailbox.password,
+        ca_file=mailbox.ca_file,
+        spool_dir=spool_of(settings.archive.path),
+        message_bytes_max=mailbox.message_bytes_max,
+        deleted_folder=mailbox.deleted_folder,
+        exclusive=mailbox.exclusive,
+        size_is_hint=mailbox.size_is_hint,
+        progress=progress,
+        alert=lambda text: log.warning("server.alerted", mailbox=mailbox.name, text=text),
+    )
+
+
+def spool_of(root: Path) -> Path:
+    """Return the directory for large messages on their way; on the archive's own disk."""
+    return Archive(root).spool_dir
+
+
+def policy_of(mailbox: MailboxSettings) -> Policy:
+    """Return the policy a configured mailbox is collected under."""
+    return Policy(
+        journal_format=mailbox.format,
+        delete=mailbox.delete,
+        keep_unrecognised=mailbox.keep_unrecognised,
+    )
+
+
+def mailbox_jobs(settings: Settings) -> list[MailboxJob]:
+    """Return one job for every mailbox that has folders to collect."""
+    return [_job(settings, mailbox) for mailbox in settings.mailboxes if mailbox.folders]
+
+
+def _job(settings: Settings, mailbox: MailboxSettings) -> MailboxJob:
+    job = MailboxJob(
+        name=mailbox.name,
+        folders=mailbox.folders,
+        connect=lambda folder: ImapMailbox(account_of(settings, mailbox, job.pulse.beat), folder),
+        policy=policy_of(mailbox),
+        poll_interval_s=mailbox.poll_interval_s,
+        idle=mailbox.idle,
+    )
+    return job
+
+
+def migrate_ledger(settings: Settings) -> list[str]:
+    """Apply pending migrations to the ledger; return their names.
+
+    Raises:
+        CycleError: another process has the archive.
+    """
+    root = settings.archive.path
+    with ArchiveWriter.open(root):
+        return migrate(root / LEDGER, sync_directory)

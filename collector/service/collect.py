@@ -1,0 +1,160 @@
+"""Collects until nothing is due: the one-shot commands ``collect`` and ``backfill``.
+
+Rule: one mailbox that cannot be reached does not keep the others waiting; its
+error is told at the end.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date
+
+from structlog.contextvars import bound_contextvars
+
+from collector.config import MailboxSettings, Settings
+from collector.custody.cycle import run_cycle
+from collector.custody.watch import Watch, utc_now
+from collector.domain.custody import Policy, Summary
+from collector.domain.errors import ConfigError, CycleError
+from collector.domain.mailbox import MailboxId
+from collector.service.assemble import House, account_of, policy_of
+from collector.service.job import report_cycle
+from collector.source.imap import ImapMailbox
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """One folder to be collected, and how."""
+
+    mailbox: MailboxSettings
+    folder: str
+    policy: Policy
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What all the work came to."""
+
+    summary: Summary = field(default_factory=Summary)
+    errors: list[CycleError] = field(default_factory=list)
+    elapsed_s: float = 0.0
+
+
+def collect_work(settings: Settings, names: Sequence[str] = ()) -> list[Work]:
+    """Return the folders of the named mailboxes, of all when none is named.
+
+    Raises:
+        ConfigError: there is no such mailbox, or none at all.
+    """
+    mailboxes = [_mailbox(settings, name) for name in names] or list(settings.mailboxes)
+    work = [Work(each, folder, policy_of(each)) for each in mailboxes for folder in each.folders]
+    return _not_empty(work)
+
+
+def backfill_work(
+    settings: Settings,
+    sources: Sequence[str],
+    since: date | None,
+    before: date | None,
+    *,
+    delete: bool,
+) -> list[Work]:
+    """Return the folders to backfill: ``NAME:FOLDER``, ``NAME``, or all configured ones.
+
+    ``NAME`` alone means the mailbox's ``backfill_folders``, or its ``folders``
+    when it has none.
+
+    Raises:
+        ConfigError: a source names no configured mailbox.
+    """
+    named = [_source(settings, source) for source in sources]
+    if not sources:
+        named = [(each, each.backfill_folders) for each in settings.mailboxes]
+    work = []
+    for mailbox, folders in named:
+        policy = replace(policy_of(mailbox), delete=delete, since=since, before=before)
+        work += [Work(mailbox, folder, policy) for folder in folders]
+    return _not_empty(work)
+
+
+def _source(settings: Settings, source: str) -> tuple[MailboxSettings, Sequence[str]]:
+    name, colon, folder = source.partition(":")
+    mailbox = _mailbox(settings, name)
+    return mailbox, ((folder,) if colon else mailbox.backfill_folders or mailbox.folders)
+
+
+def _mailbox(settings: Settings, name: str) -> MailboxSettings:
+    for mailbox in settings.mailboxes:
+        if mailbox.name == name:
+            return mailbox
+    known = ", ".join(each.name for each in settings.mailboxes) or "none"
+    raise ConfigError(
+        "there is no such mailbox in the configuration",
+        subject=name,
+        hint=f"configured are: {known}; a folder is written NAME:FOLDER",
+    )
+
+
+def _not_empty(work: list[Work]) -> list[Work]:
+    if not work:
+        raise ConfigError(
+            "there is no folder to collect",
+            subject="[[mailbox]]",
+            hint="add a [[mailbox]] with folders to the configuration, or name a source",
+        )
+    return work
+
+
+def run_until_done(house: House, settings: Settings, work: Iterable[Work], watch: Watch) -> Outcome:
+    """Run cycles over each folder until a cycle finds nothing to do.
+
+    Segments that earlier runs filled are sealed meanwhile; those this run fills are
+    left to the next one.
+
+    Raises:
+        IntegrityError: nothing more is deleted anywhere.
+        ConfigError: a password or a certificate file cannot be read.
+    """
+    outcome = Outcome()
+    began_s = time.monotonic()
+    house.intake.seal()
+    for each in work:
+        if watch.stop():
+            break
+        mailbox = ImapMailbox(account_of(settings, each.mailbox, watch.progress), each.folder)
+        try:
+            with bound_contextvars(mailbox=each.mailbox.name):
+                done = _cycles(house, mailbox, each, watch)
+            outcome.summary = _and(outcome.summary, done)
+        except CycleError as error:
+            house.ledger.note_cycle(_id(each), utc_now(), None, str(error))
+            outcome.errors.append(error)
+        finally:
+            mailbox.close()
+    outcome.elapsed_s = time.monotonic() - began_s
+    house.intake.finish_sealing(watch.stop)
+    return outcome
+
+
+def _cycles(house: House, mailbox: ImapMailbox, work: Work, watch: Watch) -> Summary:
+    total = Summary()
+    while True:
+        began_s = time.monotonic()
+        summary = run_cycle(mailbox, house.intake, work.policy, watch)
+        report_cycle(work.folder, summary, time.monotonic() - began_s)
+        house.ledger.note_cycle(_id(work), utc_now(), summary, "")
+        total = total.plus(summary)
+        if summary.interrupted or not (summary.collected or summary.cleared):
+            return total
+
+
+def _id(work: Work) -> MailboxId:
+    return MailboxId(work.mailbox.name, work.folder)
+
+
+def _and(one: Summary, other: Summary) -> Summary:
+    """Return the sum over two folders."""
+    both = one.plus(other)
+    return replace(both, waiting=one.waiting + other.waiting, refused=one.refused + other.refused)

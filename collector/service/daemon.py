@@ -1,0 +1,130 @@
+"""The service: starts the schedule, answers signals, feeds the watchdog.
+
+SIGTERM and SIGINT: finish the current message of every mailbox, exit 0.
+SIGHUP: read the configuration again; a bad one is reported and the old kept.
+An ``IntegrityError`` stops everything with exit code 3, and the unit file does
+not restart the service after it.
+"""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from threading import Event
+
+import structlog
+
+from collector import __version__
+from collector.config import Settings, load
+from collector.domain.errors import CollectorError, ConfigError, IntegrityError
+from collector.service import exit_code
+from collector.service.assemble import House, mailbox_jobs, open_house
+from collector.service.exit_code import ExitCode
+from collector.service.notify import notify, watchdog_interval_s
+from collector.service.schedule import Schedule
+
+log = structlog.get_logger("collector.service")
+
+WAKE_S = 30.0
+"""Longest sleep of the main thread without a watchdog."""
+
+
+class Daemon:
+    """One run of the service from start to stop."""
+
+    def __init__(self, config_path: Path) -> None:
+        self._config_path = config_path
+        self._stop = Event()
+        self._reload = Event()
+        self._wake = Event()
+
+    def run(self) -> ExitCode:
+        """Serve until told to stop; return the exit code.
+
+        Raises:
+            CollectorError: the service could not start.
+        """
+        settings = _servable(load(self._config_path))
+        self._answer_signals()
+        code = ExitCode.DONE
+        while not self._stop.is_set():
+            with open_house(settings) as house:
+                code = self._serve(settings, house)
+            if code is not ExitCode.DONE:
+                break
+            settings = self._reloaded(settings)
+        return code
+
+    def _serve(self, settings: Settings, house: House) -> ExitCode:
+        jobs = mailbox_jobs(settings)
+        schedule = Schedule(jobs, house.intake, self._halting, self._wake)
+        house.record("service.started", version=__version__, config_digest=settings.digest)
+        schedule.start()
+        notify("READY=1")
+        self._watch(schedule)
+        notify("STOPPING=1" if self._stop.is_set() or schedule.fatal else "RELOADING=1")
+        schedule.stop()
+        code = _code_of(schedule.fatal)
+        house.record("service.stopped", exit_code=int(code))
+        return code
+
+    def _watch(self, schedule: Schedule) -> None:
+        """Sleep and feed the watchdog until something must happen."""
+        interval_s = watchdog_interval_s()
+        while not (self._halting() or schedule.fatal):
+            self._wake.wait(min(interval_s / 2, WAKE_S) if interval_s else WAKE_S)
+            if schedule.alive():
+                notify("WATCHDOG=1")
+            self._wake.clear()
+
+    def _reloaded(self, settings: Settings) -> Settings:
+        if not self._reload.is_set():
+            return settings
+        self._reload.clear()
+        try:
+            settings = _servable(load(self._config_path))
+            log.info("service.reloaded", config_digest=settings.digest)
+        except ConfigError as error:
+            log.error("service.reload_failed", error=error.problem, hint=error.hint)
+        return settings
+
+    def _halting(self) -> bool:
+        return self._stop.is_set() or self._reload.is_set()
+
+    def _answer_signals(self) -> None:
+        def on(event: Event) -> Callable[[int, object], None]:
+            def handler(_signal: int, _frame: object) -> None:
+                event.set()
+                self._wake.set()
+
+            return handler
+
+        signal.signal(signal.SIGTERM, on(self._stop))
+        signal.signal(signal.SIGINT, on(self._stop))
+        signal.signal(signal.SIGHUP, on(self._reload))
+
+
+def _servable(settings: Settings) -> Settings:
+    if not any(mailbox.folders for mailbox in settings.mailboxes):
+        raise ConfigError(
+            "there is no mailbox to serve",
+            subject=str(settings.path),
+            hint="add a [[mailbox]] with folders",
+        )
+    return settings
+
+
+def _code_of(fatal: BaseException | None) -> ExitCode:
+    match fatal:
+        case None:
+            return ExitCode.DONE
+        case IntegrityError():
+            log.critical("custody.broken", error=fatal.problem, hint=fatal.hint)
+            return ExitCode.BROKEN
+        case CollectorError():
+            log.error("service.failed", error=fatal.problem, hint=fatal.hint)
+            return exit_code.of_error(fatal)
+        case _:
+            log.critical("service.failed", error=type(fatal).__name__, exc_info=fatal)
+            return ExitCode.LATER

@@ -1,0 +1,60 @@
+"""Makes a new ledger from the segments alone: ``collector rebuild``.
+
+Rule: the old ledger is moved aside only when the new one is complete, and is
+never removed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from collector.config import Settings
+from collector.custody.adopt import Adopted, adopt
+from collector.custody.watch import utc_now
+from collector.domain.journal import JournalFormat
+from collector.ledger.ledger import Ledger
+from collector.service.assemble import LEDGER
+from collector.store.archive import Archive
+from collector.store.durable import move, sync_directory
+from collector.store.writer import ArchiveWriter
+
+SUFFIXES = ("", "-wal", "-shm")
+
+
+def rebuild(settings: Settings, progress: Callable[[int], None]) -> Adopted:
+    """Read every segment into a new ledger, then put it in the old one's place.
+
+    Raises:
+        ConfigError: there is no archive.
+        CycleError: another process has it.
+        IntegrityError: a receipt names bytes that are nowhere.
+    """
+    root = settings.archive.path
+    formats = {each.name: each.format for each in settings.mailboxes}
+    with ArchiveWriter.open(root):
+        fresh = root / f"{LEDGER}.rebuilding"
+        for suffix in SUFFIXES:
+            Path(f"{fresh}{suffix}").unlink(missing_ok=True)
+        ledger = Ledger.open(fresh, create=True, sync_directory=sync_directory)
+        with ledger.session():
+            adopted = adopt(
+                Archive(root), ledger, lambda name: formats.get(name, JournalFormat.AUTO), progress
+            )
+            ledger.record_event("ledger.rebuilt", utc_now(), entries_count=adopted.entries_count)
+        ledger.close()
+        _swap(root, fresh)
+    return adopted
+
+
+def _swap(root: Path, fresh: Path) -> None:
+    """Move the old ledger aside under the present instant, the new one into its place."""
+    kept = root / f"{LEDGER}.before-{utc_now():%Y%m%dT%H%M%SZ}"
+    for suffix in SUFFIXES:
+        old = root / f"{LEDGER}{suffix}"
+        if old.exists():
+            move(old, Path(f"{kept}{suffix}"))
+    for suffix in SUFFIXES:
+        new = Path(f"{fresh}{suffix}")
+        if new.exists():
+            move(new, root / f"{LEDGER}{suffix}")

@@ -18,6 +18,7 @@ from collector.cli import (
     list_,
     migrate,
     rebuild,
+    reconcile,
     run,
     show,
     status,
@@ -44,8 +45,8 @@ app = typer.Typer(
     ),
 )
 
-COMMANDS = (demo, check, run, collect, backfill, verify, status, list_, show, export, rebuild)
-for module in (*COMMANDS, migrate):
+COMMANDS = (demo, check, run, collect, backfill, verify, reconcile, status, list_, show, export)
+for module in (*COMMANDS, rebuild, migrate):
     app.command(name=module.__name__.rpartition(".")[2].rstrip("_"))(module.command)
 
 

@@ -191,6 +191,15 @@ class Ledger:
                 polls.count_absent(self._database, counts)
         return settlements
 
+    def outlook(self, listing: Listing, now: datetime) -> tuple[list[Settlement], int]:
+        """Return what ``unsettled`` would, and how many are absent for the first time.
+
+        Changes nothing.
+        """
+        with self._database.reading():
+            settlements, counts = polls.unsettled(self._database, listing, now)
+        return settlements, sum(count > 0 for count, _ in counts)
+
     def note_cycle(
         self, mailbox: MailboxId, at: datetime, summary: Summary | None, error: str
     ) -> None:

@@ -14,6 +14,7 @@ from collector.domain.custody import Summary
 from collector.domain.finding import Finding
 from collector.domain.journal import Envelope, Original, Recipient
 from collector.ledger.query import MailboxStatus, Record
+from collector.service.reconcile import Standing
 
 Facts = dict[str, Any]
 
@@ -148,4 +149,16 @@ def mailbox_facts(status: MailboxStatus) -> Facts:
         "set_aside": status.set_aside_count,
         "quarantined": status.quarantined_count,
         "states": dict(status.state_counts),
+    }
+
+
+def standing_facts(standing: Standing) -> Facts:
+    """Return one line of ``reconcile --json``."""
+    return {
+        "mailbox": standing.mailbox and standing.mailbox.name,
+        "folder": standing.mailbox and standing.mailbox.folder,
+        "place": standing.place.value,
+        "count": standing.count,
+        "next": standing.next,
+        "person": standing.person,
     }

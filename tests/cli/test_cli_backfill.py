@@ -32,7 +32,7 @@ def test_backfill_deletes_nothing(full) -> None:
 
 def test_backfill_by_date(full) -> None:
     """Only what arrived in [since, before) is taken; the rest can be taken later."""
-    collector, user = full
+    collector, _ = full
     years = ["--since", "2021-01-01", "--before", "2022-01-01"]
     assert collector.run("backfill", "journal:Old", *years, "--json").json()["collected"] == 2
     days = [each["internal_date"][:10] for each in collector.run("list", "--json").lines()]

@@ -140,7 +140,9 @@ def test_two_mailboxes_share_one_archive(collector: Collector, dovecot) -> None:
     assert len(one.messages()) == 3
     assert collector.run("collect", "--json").json()["collected"] == 3
     assert one.messages() == other.messages() == other.messages("Spam") == {}
-    assert len(collector.run("list", "--mailbox", "other", "--folder", "Spam").text.split("\n")) == 2
+    assert (
+        len(collector.run("list", "--mailbox", "other", "--folder", "Spam").text.split("\n")) == 2
+    )
 
 
 def test_flags_and_seen_marks_do_not_matter(collector: Collector, dovecot) -> None:

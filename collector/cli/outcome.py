@@ -12,7 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from collector.cli.start import print_json
 from collector.service.collect import Outcome
-from collector.service.exit_code import ExitCode, of_summary
+from collector.service.exit_code import ExitCode, of_error, of_summary
 from collector.service.facts import summary_facts
 
 
@@ -55,6 +55,6 @@ def tell(outcome: Outcome, *, as_json: bool) -> ExitCode:
                 typer.echo(f"  {count} {what}; see `collector status`")
     for error in outcome.errors:
         typer.echo(f"collector: {error}", err=True)
-    if outcome.errors or summary.interrupted:
-        return ExitCode.LATER
-    return of_summary(summary)
+    if outcome.errors:
+        return max(map(of_error, outcome.errors))
+    return ExitCode.LATER if summary.interrupted else of_summary(summary)

@@ -25,6 +25,7 @@ def command(
         print_json(
             {
                 "entries": adopted.entries_count,
+                "missing": adopted.missing_count,
                 "damages": [
                     {
                         "segment": each.segment,
@@ -40,5 +41,7 @@ def command(
             typer.echo(
                 f"unreadable: segment {each.segment}, byte {each.frame_offset}: {each.problem}"
             )
+        if adopted.missing_count:
+            typer.echo(f"missing: {adopted.missing_count} entries are in no segment")
         typer.echo(f"the new ledger holds {adopted.entries_count} entries")
-    raise typer.Exit(ExitCode.BROKEN if damages else ExitCode.DONE)
+    raise typer.Exit(ExitCode.BROKEN if damages or adopted.missing_count else ExitCode.DONE)

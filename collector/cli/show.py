@@ -7,9 +7,10 @@ from typing import Annotated
 
 import typer
 
+from collector.cli.envelope import envelope_lines, sender_of
 from collector.cli.start import print_json, settings_of
 from collector.domain.errors import ConfigError
-from collector.domain.journal import Recipient
+from collector.domain.journal import Original
 from collector.formats.unwrap import original_windows
 from collector.ledger.query import Record
 from collector.service.assemble import open_reading
@@ -50,19 +51,19 @@ def command(
 
 
 def _original(archive: Archive, record: Record) -> None:
-    """Write the first original inside a report; a copy is its own original."""
-    originals = record.unwrapped.originals
-    if not originals:
+    """Write the message inside a report; a copy is its own original."""
+    primary = record.unwrapped.primary
+    if primary is None:
         archive.copy(record.entry.blob, sys.stdout.buffer.write)
         return
-    for piece in original_windows(archive.raw(record.entry.blob), originals[0]):
+    for piece in original_windows(archive.raw(record.entry.blob), primary):
         sys.stdout.buffer.write(piece)
 
 
 def _print(record: Record) -> None:
     entry, unwrapped = record.entry, record.unwrapped
     receipt, envelope = entry.receipt, unwrapped.envelope
-    lines = [
+    facts = (
         ("entry", f"{entry.seq}, {entry.state.value}"),
         ("digest", str(receipt.digest)),
         ("size", f"{receipt.size_bytes} bytes, {entry.blob.stored_bytes} stored"),
@@ -70,23 +71,16 @@ def _print(record: Record) -> None:
         ("arrived", instant(receipt.internal_date) or "-"),
         ("committed", instant(receipt.committed_at) or "-"),
         ("kind", f"{unwrapped.kind.value} {unwrapped.reason}".strip()),
-        ("trust", " ".join((unwrapped.trust.value, *unwrapped.trust_reasons))),
         ("flags", ", ".join(sorted({*unwrapped.flags, *receipt.fetch_flags})) or "-"),
-        ("sender", envelope.sender or "-"),
+        ("sender", sender_of(envelope)),
         ("subject", envelope.subject or "-"),
         ("message-id", envelope.message_id or "-"),
-    ]
-    lines += [("recipient", _recipient(each)) for each in envelope.recipients]
-    lines += [
-        ("original", f"{each.digest}, {each.length} bytes at {each.offset}, {each.role.value}")
-        for each in unwrapped.originals
-    ]
-    for name, text in lines:
-        shown = "".join(char if char.isprintable() else "?" for char in text)
-        typer.echo(f"{name:<11} {shown}")
+        *(("original", _original_line(each)) for each in unwrapped.originals),
+    )
+    for line in (*(f"{name:<11} {text}" for name, text in facts), *envelope_lines(unwrapped)):
+        typer.echo("".join(char if char.isprintable() else "?" for char in line))
 
 
-def _recipient(recipient: Recipient) -> str:
-    via = "".join(f", {each.how} from {each.address}" for each in recipient.via)
-    source = " (concluded from the header)" if recipient.derived else ""
-    return f"{recipient.kind.value}: {recipient.address}{via}{source}"
+def _original_line(original: Original) -> str:
+    where = f"{original.length} bytes at {original.offset}"
+    return f"{original.digest}, {where}, {original.role.value}"

@@ -94,10 +94,12 @@ class Intake:
         entry and a receipt of its own that name the first copy.
         """
         receipts: list[Receipt] = []
+        digests = [each.fetched.raw.digest for each in arrived]
         first_copies: dict[Digest, tuple[int, BlobRef | None]] = {}
+        first_copies.update(self.ledger.find_digests(digests))
         for seq, each in enumerate(arrived, self.ledger.last_seq() + 1):
             digest = each.fetched.raw.digest
-            first = first_copies.get(digest) or self.ledger.find_digest(digest)
+            first = first_copies.get(digest)
             first_copies[digest] = first or (seq, None)
             receipts.append(_receipt(seq, each, first[0] if first else None, now))
         self.level = False  # until the ledger names what is about to become durable

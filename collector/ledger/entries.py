@@ -162,15 +162,19 @@ def whole_entries(count: int) -> str:
     return written(select_entries().where(Entry.seq.in_(values(count))))
 
 
-def insert(database: LedgerDatabase, pending: Sequence[PendingEntry]) -> list[LedgerEntry]:
+def insert(
+    database: LedgerDatabase, pending: Sequence[PendingEntry], *, gaps: bool
+) -> list[LedgerEntry]:
     """Insert a batch and take its messages off the list of those set aside.
 
     Raises:
-        IntegrityError: its numbers do not continue those of the ledger, or a
-            receipt and a location name different bytes.
+        IntegrityError: its numbers do not continue those of the ledger (with
+            ``gaps``: do not rise), or a receipt and a location name different bytes.
     """
-    for expected, each in enumerate(pending, last_seq(database) + 1):
-        _refuse_unfit(expected, each)
+    expected = last_seq(database) + 1
+    for each in pending:
+        _refuse_unfit(expected, each, gaps=gaps)
+        expected = each.receipt.seq + 1
     mailboxes = dict.fromkeys(each.receipt.ref.mailbox for each in pending)
     ids = {mailbox: ensure_folder(database, mailbox) for mailbox in mailboxes}
     folders = [ids[each.receipt.ref.mailbox] for each in pending]
@@ -184,9 +188,9 @@ def insert(database: LedgerDatabase, pending: Sequence[PendingEntry]) -> list[Le
     return [LedgerEntry(each.receipt, each.blob, State.COMMITTED) for each in pending]
 
 
-def _refuse_unfit(expected: int, pending: PendingEntry) -> None:
+def _refuse_unfit(expected: int, pending: PendingEntry, *, gaps: bool) -> None:
     receipt, blob = pending.receipt, pending.blob
-    if receipt.seq != expected:
+    if receipt.seq < expected or (receipt.seq > expected and not gaps):
         raise broken(f"entry {expected} should come next", receipt.seq)
     if (receipt.digest, receipt.size_bytes) != (blob.digest, blob.size_bytes):
         raise broken("a receipt and its location name different bytes", receipt.seq)
@@ -194,7 +198,9 @@ def _refuse_unfit(expected: int, pending: PendingEntry) -> None:
 
 def _insert_unwrapped(database: LedgerDatabase, pending: Sequence[PendingEntry]) -> None:
     kept = [(each.receipt.seq, within_limits(each.unwrapped)) for each in pending]
-    database.insert(models.Envelope, (envelope_row(seq, each) for seq, each in kept))
+    messages = [each.unwrapped.message_digest(each.receipt.digest) for each in pending]
+    rows = (envelope_row(*each, message) for each, message in zip(kept, messages, strict=True))
+    database.insert(models.Envelope, rows)
     for table, rows_of in _LISTS:
         database.insert(table, chain.from_iterable(rows_of(*each) for each in kept))
 

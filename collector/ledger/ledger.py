@@ -124,17 +124,20 @@ class Ledger:
         with fresh.reading():
             return entries.by_seq(fresh, seqs)
 
-    def commit(self, pending: Sequence[PendingEntry]) -> list[LedgerEntry]:
+    def commit(self, pending: Sequence[PendingEntry], *, gaps: bool = False) -> list[LedgerEntry]:
         """Take a batch over, in one transaction: the commit point.
 
         The bytes must be durable before.  Messages that were set aside are so no more.
+
+        Args:
+            gaps: numbers may be missing, because what they named was lost.
 
         Raises:
             IntegrityError: its numbers do not continue those of the ledger, or a
                 receipt and a location name different bytes.
         """
         with self._database.writing():
-            return entries.insert(self._database, pending)
+            return entries.insert(self._database, pending, gaps=gaps)
 
     def clear(self, proofs: Sequence[Proof]) -> None:
         """Write down on which evidence deletion is about to be asked for.
@@ -216,6 +219,10 @@ class Ledger:
     def records(self, wanted: Filter = EVERYTHING) -> Iterator[Record]:
         """Yield the records ``wanted`` selects, in the order of ``seq``."""
         return records.records(self._database, wanted)
+
+    def messages(self, wanted: Filter = EVERYTHING) -> Iterator[list[Record]]:
+        """Yield all records of each message that a record ``wanted`` selects is about."""
+        return records.messages(self._database, wanted)
 
     def record(self, seq: int) -> Record | None:
         """Return one record, ``None`` when there is no such entry."""

@@ -120,6 +120,7 @@ class Envelope(Model):
     """What a message turned out to be; one row per entry, its lists in the tables below.
 
     ``recipients_count`` and ``raw_chars`` (of raw lines) count nested envelopes too.
+    ``message_digest`` names the message: its original's bytes, or its own for a copy.
     """
 
     seq = ForeignKeyField(Entry, column_name="seq", primary_key=True, object_id_name="entry_seq")
@@ -135,6 +136,7 @@ class Envelope(Model):
     reason = TextField()
     recipients_count = BigIntegerField()
     raw_chars = BigIntegerField()
+    message_digest = TextField(index=True)
 
     class Meta:
         table_name = "envelopes"

@@ -6,12 +6,13 @@ checkpointing, and memory does not grow with the archive.
 
 from __future__ import annotations
 
+from array import array
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from typing import Any, TypeVar
 
-from peewee import Model, fn
+from peewee import SQL, Model, fn
 
 from collector.domain.custody import LedgerEntry
 from collector.ledger import models
@@ -41,6 +42,11 @@ RECIPIENT_CHARS = 200
 so much."""
 
 Part = TypeVar("Part")
+
+_SAME_MESSAGE = (
+    "SELECT seq FROM envelopes WHERE message_digest ="
+    " (SELECT message_digest FROM envelopes WHERE seq = ?) ORDER BY seq"
+)
 
 
 def entries(database: LedgerDatabase, seq_from: int, seq_to: int | None) -> Iterator[LedgerEntry]:
@@ -74,15 +80,23 @@ def records(database: LedgerDatabase, wanted: Filter) -> Iterator[Record]:
         left = None if left is None else left - len(window)
 
 
+def messages(database: LedgerDatabase, wanted: Filter) -> Iterator[list[Record]]:
+    """Yield each message that a selected report is about, with all reports of it.
+
+    By the first selected report; the numbers of these are held in memory, 8 bytes each.
+    """
+    query = _joined(fn.MIN(Entry.seq)).where(*_conditions(wanted))
+    grouped = query.group_by(Envelope.message_digest).order_by(SQL("1")).limit(wanted.limit)
+    with database.reading():
+        firsts = array("Q", (seq for (seq,) in grouped.bind(database).tuples().iterator()))
+    for seq in firsts:
+        with database.reading():
+            yield _assemble(database, [other for (other,) in database.tuples(_SAME_MESSAGE, [seq])])
+
+
 def count(database: LedgerDatabase, wanted: Filter) -> int:
     """Return how many records ``wanted`` selects."""
-    query = (
-        Entry.select(fn.COUNT(Entry.seq).alias("count"))
-        .join(Receipt, on=(Receipt.seq == Entry.seq))
-        .join(Folder, on=(Folder.id == Receipt.folder))
-        .join(Envelope, on=(Envelope.seq == Entry.seq))
-        .where(*_conditions(wanted))
-    )
+    query = _joined(fn.COUNT(Entry.seq).alias("count")).where(*_conditions(wanted))
     found = int(database.rows(query)[0]["count"])
     return found if wanted.limit is None else min(found, wanted.limit)
 
@@ -90,14 +104,17 @@ def count(database: LedgerDatabase, wanted: Filter) -> int:
 def _select_window(wanted: Filter, after: int, size: int) -> Any:  # noqa: ANN401 - peewee
     """Return the query for the numbers of a window, and how much text each has."""
     weight = Envelope.raw_chars + Envelope.recipients_count * RECIPIENT_CHARS
+    query = _joined(Entry.seq, weight.alias("chars"))
+    return query.where(Entry.seq > after, *_conditions(wanted)).order_by(Entry.seq).limit(size)
+
+
+def _joined(*columns: Any) -> Any:  # noqa: ANN401 - peewee
+    """Return a query over everything a filter can ask for."""
     return (
-        Entry.select(Entry.seq, weight.alias("chars"))
+        Entry.select(*columns)
         .join(Receipt, on=(Receipt.seq == Entry.seq))
         .join(Folder, on=(Folder.id == Receipt.folder))
         .join(Envelope, on=(Envelope.seq == Entry.seq))
-        .where(Entry.seq > after, *_conditions(wanted))
-        .order_by(Entry.seq)
-        .limit(size)
     )
 
 

@@ -121,7 +121,7 @@ def receipt_row(receipt: Receipt, folder_id: int) -> Row:
     }
 
 
-def envelope_row(seq: int, unwrapped: Unwrapped) -> Row:
+def envelope_row(seq: int, unwrapped: Unwrapped, message_digest: Digest) -> Row:
     """Return the row of ``envelopes``."""
     envelopes = (unwrapped.envelope, *unwrapped.nested)
     return {
@@ -133,6 +133,7 @@ def envelope_row(seq: int, unwrapped: Unwrapped) -> Row:
         "reason": encode_text(unwrapped.reason),
         "recipients_count": sum(len(each.recipients) for each in envelopes),
         "raw_chars": sum(len(line) for each in envelopes for line in each.raw_lines),
+        "message_digest": message_digest.hex,
     }
 
 

@@ -16,6 +16,7 @@ from collector.config import MailboxSettings, Settings
 from collector.custody.intake import Intake
 from collector.custody.watch import utc_now
 from collector.domain.custody import Policy
+from collector.domain.journal import JournalProfile
 from collector.ledger.ledger import Ledger
 from collector.ledger.migrate import migrate
 from collector.service.job import MailboxJob
@@ -113,10 +114,15 @@ def spool_of(root: Path) -> Path:
     return Archive(root).spool_dir
 
 
+def profile_of(mailbox: MailboxSettings) -> JournalProfile:
+    """Return what a mailbox is configured to hold, and what is believed there."""
+    return JournalProfile(format=mailbox.format)
+
+
 def policy_of(mailbox: MailboxSettings) -> Policy:
     """Return the policy a configured mailbox is collected under."""
     return Policy(
-        journal_format=mailbox.format,
+        journal=profile_of(mailbox),
         delete=mailbox.delete,
         keep_unrecognised=mailbox.keep_unrecognised,
     )

@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 
-from collector.domain.errors import CycleError, LoginError
+from collector.domain.errors import ConfigError, CycleError, LoginError
 
 FIRST_S = 30.0
 MAX_S = 900.0
@@ -27,10 +27,10 @@ class Backoff:
         """Begin anew."""
         self.failures_count = 0
 
-    def failed(self, error: CycleError) -> float:
+    def failed(self, error: CycleError | ConfigError) -> float:
         """Return the seconds to rest after ``error``."""
         self.failures_count += 1
-        if error.retry_after_s is not None:
+        if isinstance(error, CycleError) and error.retry_after_s is not None:
             return error.retry_after_s * random.uniform(1.0, 1.1)  # noqa: S311 - jitter
         if isinstance(error, LoginError):
             return LOGIN_S * random.uniform(0.9, 1.1)  # noqa: S311

@@ -38,7 +38,7 @@ class Outcome:
     """What all the work came to."""
 
     summary: Summary = field(default_factory=Summary)
-    errors: list[CycleError] = field(default_factory=list)
+    errors: list[CycleError | ConfigError] = field(default_factory=list)
     elapsed_s: float = 0.0
 
 
@@ -115,7 +115,6 @@ def run_until_done(house: House, settings: Settings, work: Iterable[Work], watch
 
     Raises:
         IntegrityError: nothing more is deleted anywhere.
-        ConfigError: a password or a certificate file cannot be read.
     """
     outcome = Outcome()
     began_s = time.monotonic()
@@ -128,7 +127,7 @@ def run_until_done(house: House, settings: Settings, work: Iterable[Work], watch
             with bound_contextvars(mailbox=each.mailbox.name):
                 done = _cycles(house, mailbox, each, watch)
             outcome.summary = _and(outcome.summary, done)
-        except CycleError as error:
+        except (CycleError, ConfigError) as error:
             house.ledger.note_cycle(_id(each), utc_now(), None, str(error))
             outcome.errors.append(error)
         finally:

@@ -6,6 +6,7 @@ Rule: names and forms are those of the design, section 6.  Digests are
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -13,6 +14,7 @@ from collector.custody.audit import Problem
 from collector.domain.custody import Summary
 from collector.domain.finding import Finding
 from collector.domain.journal import Envelope, Original, Recipient
+from collector.formats.unite import unite
 from collector.ledger.query import MailboxStatus, Record
 from collector.service.reconcile import Standing
 
@@ -49,7 +51,23 @@ def record_facts(record: Record) -> Facts:
         "duplicate_of": receipt.duplicate_of,
         "flags": sorted({*unwrapped.flags, *receipt.fetch_flags}),
         "envelope": _envelope(unwrapped.envelope),
+        "nested": [_envelope(each) for each in unwrapped.nested],
         "originals": [_original(each) for each in unwrapped.originals],
+    }
+
+
+def message_facts(reports: Sequence[Record]) -> Facts:
+    """Return one line of ``list --by message --json``: a message and all reports of it."""
+    first = reports[0]
+    envelope = first.unwrapped.envelope
+    recipients = unite(each.unwrapped for each in reports)
+    return {
+        "message_digest": str(first.unwrapped.message_digest(first.entry.receipt.digest)),
+        "reports": [each.entry.seq for each in reports],
+        "sender": envelope.sender,
+        "subject": envelope.subject,
+        "message_id": envelope.message_id,
+        "recipients": [_recipient(each) for each in recipients],
     }
 
 
@@ -59,6 +77,7 @@ def _envelope(envelope: Envelope) -> Facts:
         "on_behalf_of": envelope.on_behalf_of,
         "subject": envelope.subject,
         "message_id": envelope.message_id,
+        "level": envelope.level,
         "recipients": [_recipient(each) for each in envelope.recipients],
     }
 
@@ -70,6 +89,8 @@ def _recipient(recipient: Recipient) -> Facts:
         "via": [{"how": each.how, "address": each.address} for each in recipient.via],
         "source": recipient.source,
         "derived": recipient.derived,
+        "undisclosed": recipient.undisclosed,
+        "level": recipient.level,
     }
 
 
@@ -80,6 +101,7 @@ def _original(original: Original) -> Facts:
         "digest": str(original.digest),
         "role": original.role.value,
         "transfer_encoding": original.transfer_encoding,
+        "level": original.level,
     }
 
 

@@ -1,13 +1,16 @@
 """The work of one mailbox: cycles over its folders, then rest.
 
-Rule: an error that stops a cycle ends here and becomes a pause; an error that
-stops the service goes up.  One job never runs twice at once.
+Rule: an error that stops a cycle ends here and becomes a pause, and so does a
+setting that went wrong while the service runs: the other mailboxes go on.  An
+error that stops the service goes up.  One job never runs twice at once.
 """
 
 from __future__ import annotations
 
 import time
+from collections import defaultdict
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import structlog
@@ -17,7 +20,7 @@ from collector.custody.cycle import run_cycle
 from collector.custody.intake import Intake
 from collector.custody.watch import Watch, utc_now
 from collector.domain.custody import Policy, Summary
-from collector.domain.errors import CycleError
+from collector.domain.errors import ConfigError, CycleError, LoginError
 from collector.domain.mailbox import MailboxId
 from collector.service.backoff import Backoff, jittered
 from collector.service.pulse import Pulse
@@ -41,7 +44,8 @@ class MailboxJob:
     poll_interval_s: float
     idle: bool
     pulse: Pulse = field(default_factory=Pulse)
-    backoff: Backoff = field(default_factory=Backoff)
+    _backoffs: dict[str, Backoff] = field(default_factory=lambda: defaultdict(Backoff))
+    _rest_until_s: dict[str, float] = field(default_factory=dict)
     _open: dict[str, ImapMailbox] = field(default_factory=dict)
 
     def work(self, intake: Intake, stop: Callable[[], bool]) -> float:
@@ -52,17 +56,15 @@ class MailboxJob:
         """
         watch = Watch(stop=stop, progress=self.pulse.beat)
         with bound_contextvars(mailbox=self.name), intake.ledger.session():
-            try:
-                summaries = [self._cycle(folder, intake, watch) for folder in self.folders]
-                self.backoff.succeeded()
-                intake.seal()
-            except CycleError as error:
-                return self._rest(self.backoff.failed(error))
-            if any(each.collected or each.cleared for each in summaries):
-                return self._rest(0.0)  # look again at once: settle, and take what came meanwhile
-            if stop() or not self._can_idle():
-                return self._rest(jittered(self.poll_interval_s))
-            return self._wait(stop)
+            busy = self._cycles(intake, watch)
+            intake.seal()
+        if busy:
+            return self._rest(0.0)  # look again at once: settle, and take what came meanwhile
+        if all(folder in self._rest_until_s for folder in self.folders):
+            return self._rest(max(0.0, min(self._rest_until_s.values()) - time.monotonic()))
+        if stop() or not self._can_idle():
+            return self._rest(jittered(self.poll_interval_s))
+        return self._wait(stop)
 
     def close(self) -> None:
         """Log out of every folder."""
@@ -70,24 +72,46 @@ class MailboxJob:
             mailbox.close()
         self._open.clear()
 
+    def _cycles(self, intake: Intake, watch: Watch) -> bool:
+        """Run a cycle over each folder that does not rest; return whether one was busy.
+
+        A folder that fails does not keep the others waiting.
+        """
+        busy = False
+        for folder in self.folders:
+            if time.monotonic() < self._rest_until_s.get(folder, 0.0):
+                continue
+            self._rest_until_s.pop(folder, None)
+            try:
+                summary = self._cycle(folder, intake, watch)
+                busy |= bool(summary.collected or summary.cleared)
+                self._backoffs[folder].succeeded()
+            except (CycleError, ConfigError) as error:
+                self._failed(folder, error, intake)
+        return busy
+
+    def _failed(self, folder: str, error: CycleError | ConfigError, intake: Intake) -> None:
+        """Let a folder rest; all of them, when the server does not let us in."""
+        log.error("cycle.failed", folder=folder, error=error.problem, hint=error.hint)
+        with suppress(CycleError):  # a full disk is no reason to stop
+            intake.ledger.note_cycle(MailboxId(self.name, folder), utc_now(), None, str(error))
+        until_s = time.monotonic() + self._backoffs[folder].failed(error)
+        for each in self.folders if isinstance(error, LoginError) else (folder,):
+            self._rest_until_s[each] = until_s
+
     def _cycle(self, folder: str, intake: Intake, watch: Watch) -> Summary:
-        mailbox_id = MailboxId(self.name, folder)
         started_s = time.monotonic()
-        try:
-            mailbox = self._open.get(folder) or self.connect(folder)
-            self._open[folder] = mailbox
-            summary = run_cycle(mailbox, intake, self.policy, watch)
-        except CycleError as error:
-            log.error("cycle.failed", folder=folder, error=error.problem, hint=error.hint)
-            intake.ledger.note_cycle(mailbox_id, utc_now(), None, str(error))
-            raise
+        mailbox = self._open.get(folder) or self.connect(folder)
+        self._open[folder] = mailbox
+        summary = run_cycle(mailbox, intake, self.policy, watch)
         report_cycle(folder, summary, time.monotonic() - started_s)
-        intake.ledger.note_cycle(mailbox_id, utc_now(), summary, "")
+        intake.ledger.note_cycle(MailboxId(self.name, folder), utc_now(), summary, "")
         return summary
 
     def _can_idle(self) -> bool:
         first = self._open.get(self.folders[0])
-        return self.idle and first is not None and first.offers_idle
+        rests = self.folders[0] in self._rest_until_s
+        return self.idle and not rests and first is not None and first.offers_idle
 
     def _wait(self, stop: Callable[[], bool]) -> float:
         """Wait for new mail in the first folder; the others are polled when it returns."""

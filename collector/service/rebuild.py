@@ -12,9 +12,9 @@ from pathlib import Path
 from collector.config import Settings
 from collector.custody.adopt import Adopted, adopt
 from collector.custody.watch import utc_now
-from collector.domain.journal import JournalFormat
+from collector.domain.journal import UNCONFIGURED
 from collector.ledger.ledger import Ledger
-from collector.service.assemble import LEDGER
+from collector.service.assemble import LEDGER, profile_of
 from collector.store.archive import Archive
 from collector.store.durable import move, sync_directory
 from collector.store.writer import ArchiveWriter
@@ -28,10 +28,10 @@ def rebuild(settings: Settings, progress: Callable[[int], None]) -> Adopted:
     Raises:
         ConfigError: there is no archive.
         CycleError: another process has it.
-        IntegrityError: a receipt names bytes that are nowhere.
+        IntegrityError: the new ledger cannot be written.
     """
     root = settings.archive.path
-    formats = {each.name: each.format for each in settings.mailboxes}
+    profiles = {each.name: profile_of(each) for each in settings.mailboxes}
     with ArchiveWriter.open(root):
         fresh = root / f"{LEDGER}.rebuilding"
         for suffix in SUFFIXES:
@@ -39,7 +39,11 @@ def rebuild(settings: Settings, progress: Callable[[int], None]) -> Adopted:
         ledger = Ledger.open(fresh, create=True, sync_directory=sync_directory)
         with ledger.session():
             adopted = adopt(
-                Archive(root), ledger, lambda name: formats.get(name, JournalFormat.AUTO), progress
+                Archive(root),
+                ledger,
+                lambda name: profiles.get(name, UNCONFIGURED),
+                progress,
+                salvage=True,
             )
             ledger.record_event("ledger.rebuilt", utc_now(), entries_count=adopted.entries_count)
         ledger.close()

@@ -175,6 +175,7 @@ def envelope_row(seq: int) -> dict[str, Any]:
         "reason": "",
         "recipients_count": 2,
         "raw_chars": 43,
+        "message_digest": f"{seq:064x}",
     }
 
 
@@ -284,7 +285,7 @@ def empty_poll(ledger: Ledger, listing: Listing) -> None:
 
 def say(what: str, figure: float, unit: str) -> None:
     """Print one figure."""
-    print(f"{what:40} {figure:12.2f} {unit}", flush=True)  # noqa: T201
+    print(f"{what:40} {figure:12.2f} {unit}", flush=True)
 
 
 def main() -> None:

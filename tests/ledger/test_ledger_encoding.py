@@ -143,7 +143,7 @@ def test_an_entry_comes_back_from_its_rows(receipt: Receipt, blob: BlobRef) -> N
 def test_an_envelope_comes_back_from_its_rows(unwrapped: Unwrapped) -> None:
     """Rows of envelopes, recipients, originals and flags together are the verdict."""
     back = rows.decode_unwrapped(
-        rows.envelope_row(1, unwrapped),
+        rows.envelope_row(1, unwrapped, Digest.of(b"")),
         list(rows.nested_rows(1, unwrapped)),
         [rows.decode_recipient(row) for row in rows.recipient_rows(1, unwrapped)],
         [rows.decode_original(row) for row in rows.original_rows(1, unwrapped)],

@@ -84,6 +84,14 @@ def test_an_entry_that_names_another_place_is_not_followed(ledger, ledger_path, 
     assert list(ledger.entries()) == entries
 
 
+def test_a_segment_without_messages_is_named_by_nobody(ledger):
+    """When an entry names it all the same, its bytes are lost, and that is said."""
+    assert relocate(ledger, "000001", []) == 0
+    commit(ledger, 1)
+    with pytest.raises(IntegrityError, match="1 of 1 entries"):
+        relocate(ledger, "000001", [])
+
+
 def test_equal_bytes_stored_twice_keep_their_own_places(ledger):
     """The place decides, not the digest alone."""
     first, second = pending_of(1, raw=b"same"), pending_of(2, raw=b"same")

@@ -27,6 +27,7 @@ from collector.domain.custody import LedgerEntry, Settlement, State
 from collector.domain.errors import CycleError, IntegrityError
 from collector.domain.mailbox import MessageRef
 from collector.ledger.ledger import Ledger
+from collector.store.durable import sync_directory
 
 
 def test_what_is_committed_is_read_back_as_it_was(ledger: Ledger) -> None:
@@ -208,11 +209,23 @@ def test_many_are_cleared_and_settled_in_portions(ledger: Ledger) -> None:
 )
 def test_a_row_that_was_changed_is_named(ledger_path: Path, sql: str) -> None:
     """A row nobody could have written is an integrity error with the entry's number."""
-    from collector.store.durable import sync_directory
-
     ledger = Ledger.open(ledger_path, create=True, sync_directory=sync_directory)
     commit(ledger, 2)
     tamper(ledger_path, f"{sql} WHERE seq = 2")
     with pytest.raises(IntegrityError, match="seq 2"):
         list(ledger.records())
+    ledger.close()
+
+
+def test_a_salvaged_ledger_may_have_gaps_but_never_goes_back(ledger_path: Path) -> None:
+    """What was lost with its segment stays missing, and the consistency check says so."""
+    ledger = Ledger.open(ledger_path, create=True, sync_directory=sync_directory)
+    ledger.commit([pending_of(2), pending_of(5)], gaps=True)
+    with pytest.raises(IntegrityError, match="entry 6 should come next: seq 5"):
+        ledger.commit([pending_of(5)], gaps=True)
+    with pytest.raises(IntegrityError, match="entry 6 should come next: seq 7"):
+        ledger.commit([pending_of(7)])
+    assert [entry.seq for entry in ledger.entries()] == [2, 5]
+    (problem,) = ledger.check_consistency()
+    assert "the last entry is 5, but there are 2" in problem
     ledger.close()

@@ -72,9 +72,7 @@ def test_idle_notices_mail_at_once(service) -> None:
 def test_readiness_and_watchdog_are_told(service, manager) -> None:
     """READY=1 when it serves, WATCHDOG=1 while mailboxes make progress, STOPPING=1 at the end."""
     collector, user = service
-    process = collector.start(
-        "run", NOTIFY_SOCKET=manager.getsockname(), WATCHDOG_USEC="1000000"
-    )
+    process = collector.start("run", NOTIFY_SOCKET=manager.getsockname(), WATCHDOG_USEC="1000000")
     heard: list[bytes] = []
 
     def hear(state: bytes) -> None:
@@ -163,3 +161,35 @@ def test_a_broken_archive_stops_the_service(service) -> None:
     assert "custody.broken" in done.err
     assert len(user.messages()) == 6
     assert collector.run("verify").code == 3
+
+
+def test_a_folder_that_fails_does_not_stop_the_next(service) -> None:
+    """A folder that is not there is told as a failed cycle; the other is emptied meanwhile."""
+    collector, user = service
+    table = collector.mailbox(user, folders=["Nowhere", "INBOX"])
+    collector.configure(table, log='level = "info"')
+    process = collector.start("run")
+    try:
+        eventually(lambda: not user.messages())
+    finally:
+        done = process.end(signal.SIGTERM)
+    assert done.code == 0
+    assert "Nowhere" in done.err
+
+
+def test_a_password_that_cannot_be_read_stops_one_mailbox_only(service) -> None:
+    """A secret that went away while the service runs is a failed cycle of its mailbox."""
+    collector, user = service
+    tables = [
+        collector.mailbox(user, name="wrong", password_env="NOT_SET_ANYWHERE", folders=["Other"]),
+        collector.mailbox(user),
+    ]
+    collector.configure(*tables, log='level = "info"')
+    process = collector.start("run")
+    try:
+        eventually(lambda: not user.messages())
+    finally:
+        done = process.end(signal.SIGTERM)
+    assert done.code == 0
+    assert "NOT_SET_ANYWHERE" in done.err
+    assert collector.run("collect").code == 2

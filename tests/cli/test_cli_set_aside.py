@@ -1,0 +1,54 @@
+"""One message that the server will not hand over does not hold up the rest."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+import pytest
+from collector_program import Collector
+from fault_proxy import Action, FaultProxy, Hangup, Rule
+from sample_mail import mixed
+
+POISONED = 3
+
+
+@dataclass(frozen=True)
+class NilFor(Action):
+    """Hand over NIL for one UID, whenever it is asked for."""
+
+    def literal(self, wires, head, raw, number):
+        return head + b"NIL" if _is_poisoned(head) else None
+
+
+@dataclass(frozen=True)
+class HangUpFor(Action):
+    """Close the connection whenever one UID's body is about to be sent."""
+
+    def literal(self, wires, head, raw, number):
+        if _is_poisoned(head):
+            raise Hangup
+
+
+def _is_poisoned(head: bytes) -> bool:
+    return re.search(rb"UID %d\b" % POISONED, head) is not None
+
+
+@pytest.mark.parametrize("action", [NilFor(), HangUpFor()], ids=["NIL", "hangup"])
+def test_the_rest_goes_on(collector: Collector, dovecot, action) -> None:
+    """The message is set aside and stays; the others are archived and deleted; the code is 4."""
+    user = dovecot.new_user()
+    user.append_many(mixed(7))
+    with FaultProxy(dovecot, Rule("UID FETCH .*BODY", action, times=0)) as proxy:
+        collector.configure(collector.mailbox(proxy.user(user)), log='level = "info"')
+        done = collector.run("collect", "--json")
+        assert done.code == 4, done.err
+        facts = done.json()
+        assert (facts["collected"], facts["cleared"], facts["set_aside"]) == (6, 6, 1)
+        assert list(user.messages()) == [POISONED]
+        assert "message.set_aside" in done.err
+        assert "1 message(s) set aside" in collector.run("status").text
+        again = collector.run("collect", "--json").json()
+        assert (again["collected"], again["waiting"]) == (0, 1)
+    collector.configure(collector.mailbox(user))
+    assert collector.run("verify").code == 0

@@ -11,7 +11,7 @@ from datetime import date, datetime
 from enum import Enum
 
 from collector.domain.blob import BlobRef, Digest
-from collector.domain.journal import JournalFormat, Unwrapped
+from collector.domain.journal import UNCONFIGURED, JournalProfile, Unwrapped
 from collector.domain.mailbox import MessageRef
 
 
@@ -135,7 +135,7 @@ class Policy:
     """The limits and choices a cycle works under.
 
     Attributes:
-        journal_format: what the mailbox is configured to hold.
+        journal: what the mailbox is configured to hold, and what is believed there.
         since, before: collect only messages that arrived in [since, before), by
             INTERNALDATE; ``None`` means no bound.
         delete: ``False`` collects without deleting (backfill).
@@ -145,7 +145,7 @@ class Policy:
         ahead_batches_max: batches that wait between two steps; 0: one step after the other.
     """
 
-    journal_format: JournalFormat = JournalFormat.AUTO
+    journal: JournalProfile = UNCONFIGURED
     since: date | None = None
     before: date | None = None
     delete: bool = True

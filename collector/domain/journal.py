@@ -74,6 +74,10 @@ class JournalProfile:
     authenticated_domains: tuple[str, ...] = ()
 
 
+UNCONFIGURED = JournalProfile()
+"""A mailbox of which nothing is known: reports by their marker, nobody believed."""
+
+
 class Kind(Enum):
     """What one message is.
 
@@ -246,6 +250,10 @@ class Unwrapped:
         """The original a person means: the first of the outermost report that has one."""
         wrapped = [each for each in self.originals if each.role is not Role.REPORT]
         return min(wrapped, key=lambda each: each.level, default=None)
+
+    def message_digest(self, raw: Digest) -> Digest:
+        """Return what names the message: its original's digest, that of ``raw`` for a copy."""
+        return raw if self.primary is None else self.primary.digest
 
     @property
     def quarantined(self) -> bool:

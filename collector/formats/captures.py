@@ -13,23 +13,21 @@ a mail with an attached mail.  The configuration of the mailbox decides.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import replace
+from itertools import islice
 
-from collector.domain.journal import (
-    Envelope,
-    JournalFormat,
-    Kind,
-    Recipient,
-    RecipientKind,
-)
+from collector.domain.journal import Envelope, JournalFormat, Kind, Recipient, RecipientKind
 from collector.formats import flags
 from collector.formats.content import content_of
 from collector.formats.copies import header_envelope
+from collector.formats.envelope import as_lines
 from collector.formats.exchange import read_report
 from collector.formats.header import Header
+from collector.formats.limits import RECIPIENTS_MAX
 from collector.formats.text import decode
 from collector.formats.view import View
-from collector.formats.wrapper import Wrapped, open_parts, take_inners, text_of, text_part
+from collector.formats.wrapper import Wrapped, open_parts, take_inners, text_of, text_parts
 
 _INTERCEPT = re.compile(rb"auto-replied\s*\(\s*zimbra\s*;\s*intercept\s*\)", re.IGNORECASE)
 _FINAL_RECIPIENT = re.compile(
@@ -78,24 +76,27 @@ def _sun(view: View, header: Header) -> Wrapped | None:
     if content_of(header).media_type != b"multipart/report":
         return None
     capture = _open(view, header, Kind.SUN)
-    status = b"\n".join(
+    statuses = (
         text_of(part, capture.remarks)
         for part in capture.parts
         if part.content.media_type == b"message/delivery-status"
     )
+    status = next(statuses, b"")
     if capture.reason or _NOT_DELIVERED.search(status):
         return None
-    recorded = tuple(
-        Recipient(
-            decode(each.rstrip(), "utf-8")[0], RecipientKind.RECIPIENT, source="delivery-status"
-        )
-        for each in _FINAL_RECIPIENT.findall(status)
-    )
+    recorded = tuple(islice(_recorded(status), RECIPIENTS_MAX))
     if not recorded:
         capture.remarks.add(flags.ENVELOPE_UNKNOWN)
     recipients = recorded + capture.envelope.recipients
     capture.envelope = replace(capture.envelope, recipients=recipients)
     return capture
+
+
+def _recorded(status: bytes) -> Iterator[Recipient]:
+    """Yield the recipients a delivery status names (RFC 3464, section 2.3.2)."""
+    for found in _FINAL_RECIPIENT.finditer(status):
+        address = decode(found[1].rstrip(), "utf-8")[0]
+        yield Recipient(address, RecipientKind.RECIPIENT, source="delivery-status")
 
 
 def _open(view: View, header: Header, kind: Kind) -> Wrapped:
@@ -105,11 +106,10 @@ def _open(view: View, header: Header, kind: Kind) -> Wrapped:
     if multipart is None:
         return capture
     take_inners(multipart, capture)
-    text = text_part(multipart.parts)
-    lines = text_of(text, capture.remarks).decode("latin-1").splitlines() if text else []
+    text = next(text_parts(multipart.parts), None)
     if capture.inners:
-        capture.envelope = replace(
-            header_envelope(capture.inners[0].header), raw_lines=tuple(lines)
-        )
+        body = as_lines(text_of(text, capture.remarks), capture.remarks) if text else b""
+        lines = tuple(body.decode("latin-1").split("\n"))
+        capture.envelope = replace(header_envelope(capture.inners[0].header), raw_lines=lines)
         capture.remarks.add(flags.SENDER_DERIVED)
     return capture

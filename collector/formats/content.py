@@ -18,7 +18,8 @@ from collector.formats.transfer import IDENTITY
 
 _MEDIA_TYPE = re.compile(rb"([!-.0-~]++)[ \t]*+/[ \t]*+([^;()\s]++)")
 _PARAMETER = re.compile(
-    rb';[\s;]*+([^=;\s"]++)[ \t]*+=[ \t]*+(?:"((?:[^"\\]|\\.)*+)"|([^;]*+))', re.DOTALL
+    rb'(?<![\s;])\s*+;[\s;]*+([^=;\s"]++)[ \t]*+=[ \t]*+(?:"((?:[^"\\]|\\.)*+)"|([^;]*+))',
+    re.DOTALL,
 )
 _ESCAPED = re.compile(rb"\\(.)", re.DOTALL)
 _PARAMETERS_MAX = 100

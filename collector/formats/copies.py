@@ -79,9 +79,10 @@ class _Recorded:
         self._own = own_fields(header, profile.own_received_count)
         google = profile.format is JournalFormat.GOOGLE
         self._preset = PRESETS.get(profile.server or ("google" if google else ""), NO_PRESET)
-        self._fields = self._believed(header)
+        self._relayed = self._written_by_relay(header)
 
-    def _believed(self, header: Header) -> list[Field]:
+    def _written_by_relay(self, header: Header) -> list[Field]:
+        """Return what the preset's own relay wrote as well, when it handed over."""
         relays = self._preset.relays
         if relays and connection(self._own, self._profile.server).matches(relays):
             return own_fields(header, self._profile.own_received_count + 1)
@@ -98,8 +99,10 @@ class _Recorded:
 
     def recipients(self) -> Iterator[Recipient]:
         """Yield the recipients of the first field that names one besides the mailbox."""
-        for name in (*self._profile.recipient_headers, *self._preset.recipients):
-            found = list(self._in_field(name))
+        told = [(name, self._own) for name in self._profile.recipient_headers]
+        told += [(name, self._relayed) for name in self._preset.recipients]
+        for name, fields in told:
+            found = list(self._in_field(name, fields))
             if found:
                 yield from found
                 return
@@ -108,10 +111,9 @@ class _Recorded:
             if named:
                 yield Recipient(named, RecipientKind.RECIPIENT, source="received")
 
-    def _in_field(self, name: str) -> Iterator[Recipient]:
-        field = _field(name)
+    def _in_field(self, name: str, fields: list[Field]) -> Iterator[Recipient]:
         topmost = 1 if name.lower() in TOPMOST else None
-        for value in values(self._fields, field)[:topmost]:
+        for value in values(fields, _field(name))[:topmost]:
             whole, rest = value, b""
             if 0 < self._preset.cut_chars <= len(value):
                 self._remarks.add(flags.RECIPIENTS_TRUNCATED)

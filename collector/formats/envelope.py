@@ -18,6 +18,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
+from itertools import islice
 
 from collector.domain.journal import Envelope, Recipient, RecipientKind, Redirection
 from collector.formats import flags
@@ -29,22 +30,39 @@ from collector.formats.limits import (
 )
 from collector.formats.text import decode
 
-_RECIPIENT_KEYS = "to|cc|bcc|recipient"
-_OTHER_KEYS = "sender|subject|message-id|on-behalf-of"
+_KEYS = "to|cc|bcc|recipient|sender|subject|message-id|on-behalf-of"
+_PLAIN = r'[^\s",<>\[\]]++'
+"""An address in which nothing can be mistaken for a separator."""
+
 _LINE = re.compile(
-    rf"^[ \t]*+(?:({_RECIPIENT_KEYS})|({_OTHER_KEYS}))[ \t]*+:[ \t]*+(.*)$",
-    re.IGNORECASE | re.MULTILINE,
+    rf"""
+    ^[ \t]*+
+    (?: (to|cc|bcc|recipient) [ \t]*+:[ \t]*+
+        (?: ({_PLAIN}) (?: ,[ ](expanded|forwarded):[ ] ({_PLAIN}) )?+ $ | (.*)$ )
+      | (sender|subject|message-id|on-behalf-of) [ \t]*+:[ \t]*+ (.*)$
+    )
+    """,
+    re.IGNORECASE | re.MULTILINE | re.VERBOSE,
 )
 _UNKNOWN_LINE = re.compile(
-    rf"^[ \t]*+(?!(?:{_RECIPIENT_KEYS}|{_OTHER_KEYS})[ \t]*+:)[^ \t\n]",
-    re.IGNORECASE | re.MULTILINE,
+    rf"^[ \t]*+(?!(?:{_KEYS})[ \t]*+:)[^ \t\n]", re.IGNORECASE | re.MULTILINE
 )
-_LIST = re.compile(r"^recipients[ \t]*+:(.*)$((?:\n[ \t]++.*)*)", re.IGNORECASE | re.MULTILINE)
-_IN_BRACKETS = re.compile(r"(?:^|.*[ \t])<([^<>]*)>")
+_LIST = re.compile(r"^recipients[ \t]*+:(.*)$((?:\n[ \t]++.*)*+)", re.IGNORECASE | re.MULTILINE)
 _REDIRECTION = re.compile(
     r"(?<![ \t])(?:[ \t]*+,[ \t]*+|[ \t]++)(expanded|forwarded)[ \t]*+:[ \t]*+", re.IGNORECASE
 )
 _QUOTED = re.compile(r'"(?:[^"\\]|\\.)*+"')
+
+_TELLS = re.compile(rb"^(?:sender|message-id|recipients?)[ \t]*+:", re.IGNORECASE | re.MULTILINE)
+_TELLS_BYTES = 4 * 1024
+
+_Found = tuple[str, str, str, str, str, str, str]
+"""Recipient key, plain address, way, its address, other value; other key, its value."""
+
+
+def tells_envelope(body: bytes) -> bool:
+    """Say whether a text begins as a report's does, after a few lines at most."""
+    return _TELLS.search(body[:_TELLS_BYTES]) is not None
 
 
 def read_envelope(
@@ -59,80 +77,97 @@ def read_envelope(
         named: addresses in the header of the original, lower case.
     """
     remarks: set[str] = set()
+    body = as_lines(body, remarks)
+    text, fell_back = decode(body, charset)
+    if fell_back:
+        remarks.add(flags.CHARSET_FALLBACK)
+    listed, text = _take_list(text)
+    found: list[_Found] = _LINE.findall(text)
+    if len(found) <= text.count("\n") and _UNKNOWN_LINE.search(text):
+        remarks.add(flags.UNKNOWN_LINE)
+    fields = _fields(found, remarks)
+    return Envelope(
+        sender=_bare(fields.get("sender", "")),
+        on_behalf_of=_bare(fields.get("on-behalf-of", "")),
+        subject=fields.get("subject", ""),
+        message_id=fields.get("message-id", ""),
+        recipients=_recipients(found + listed, level, named, remarks),
+        raw_lines=tuple(body.decode("latin-1").split("\n")),
+        level=level,
+    ), remarks
+
+
+def as_lines(body: bytes, remarks: set[str]) -> bytes:
+    """Return the text with line feeds between its lines, and no more of them than we read."""
     body = body.replace(b"\r\n", b"\n")
     if b"\n" not in body:
         body = body.replace(b"\r", b"\n")
     if body.count(b"\n") > ENVELOPE_LINES_MAX:
         remarks.add(flags.LINES_TRUNCATED)
         body = b"\n".join(body.split(b"\n", ENVELOPE_LINES_MAX)[:-1])
-    text, fell_back = decode(body, charset)
-    if fell_back:
-        remarks.add(flags.CHARSET_FALLBACK)
-    listed, text = _take_list(text)
-    found = _LINE.findall(text)
-    if _UNKNOWN_LINE.search(text):
-        remarks.add(flags.UNKNOWN_LINE)
-    fields = _fields(found, remarks)
-    lines = [(kind, value) for kind, _, value in found if kind] + listed
-    return Envelope(
-        sender=_bare(fields.get("sender", "")),
-        on_behalf_of=_bare(fields.get("on-behalf-of", "")),
-        subject=fields.get("subject", ""),
-        message_id=fields.get("message-id", ""),
-        recipients=_recipients(lines, level, named, remarks),
-        raw_lines=tuple(body.decode("latin-1").rstrip("\n").split("\n")),
-        level=level,
-    ), remarks
+    return body.rstrip(b"\n")
 
 
-def _take_list(text: str) -> tuple[list[tuple[str, str]], str]:
+def _take_list(text: str) -> tuple[list[_Found], str]:
     """Return the recipients below ``Recipients:`` (2000/2003), and the text without them."""
-    found = _LIST.search(text)
+    found = _LIST.search(text) if "\n\t" in text or "\n " in text else None
     if found is None:
         return [], text
-    lines = [found[1], *found[2].split("\n")]
-    listed = [("recipient", line.strip(" \t")) for line in lines if line.strip(" \t")]
-    return listed, text[: found.start()] + text[found.end() :]
+    lines = [line.strip(" \t") for line in (found[1], *found[2].split("\n"))]
+    plain = {line for line in lines if "<" not in line and " " not in line and '"' not in line}
+    listed = [
+        ("recipient", line, "", "", "", "", "")
+        if line in plain
+        else ("recipient", "", "", "", line, "", "")
+        for line in lines
+        if line
+    ]
+    return listed, text[: found.start()] + text[found.end() :].removeprefix("\n")
 
 
-def _fields(found: list[tuple[str, str, str]], remarks: set[str]) -> dict[str, str]:
+def _fields(found: list[_Found], remarks: set[str]) -> dict[str, str]:
     """Return the lines that stand once; of a repeated one the first counts."""
     fields: dict[str, str] = {}
-    for _, key, value in found:
-        if key.lower() in fields:
+    for key, value in ((each[5].lower(), each[6]) for each in found if each[5]):
+        if key in fields:
             remarks.add(flags.REPEATED_LINE)
-        elif key:
-            fields[key.lower()] = value.rstrip(" \t")
+        fields.setdefault(key, value.rstrip(" \t"))
     return fields
 
 
 def _recipients(
-    lines: list[tuple[str, str]], level: int, named: AbstractSet[str], remarks: set[str]
+    found: list[_Found], level: int, named: AbstractSet[str], remarks: set[str]
 ) -> tuple[Recipient, ...]:
-    if len(lines) > RECIPIENTS_MAX:
+    recipients = tuple(islice(_each_recipient(found, level, named, remarks), RECIPIENTS_MAX + 1))
+    if len(recipients) > RECIPIENTS_MAX:
         remarks.add(flags.RECIPIENTS_TRUNCATED)
-    recipients = tuple(_each_recipient(lines[:RECIPIENTS_MAX], level, named, remarks))
     if any(each.undisclosed for each in recipients):
         remarks.add(flags.UNDISCLOSED_RECIPIENTS)
-    return recipients
+    return recipients[:RECIPIENTS_MAX]
 
 
 def _each_recipient(
-    lines: list[tuple[str, str]], level: int, named: AbstractSet[str], remarks: set[str]
+    found: list[_Found], level: int, named: AbstractSet[str], remarks: set[str]
 ) -> Iterator[Recipient]:
-    kinds = {key: RecipientKind(key.lower()) for key in {key for key, _ in lines}}
-    via: tuple[Redirection, ...]
-    for key, value in lines:
-        kind, address, via = kinds[key], value, ()
-        if " " in value or "," in value or "\t" in value or "<" in value:
+    kinds = {key: RecipientKind(key.lower()) for key in {each[0] for each in found} if key}
+    ways: dict[tuple[str, str], tuple[Redirection, ...]] = {("", ""): ()}
+    for key, plain, how, target, value, *_ in found:
+        if not key:
+            continue
+        if plain:
+            address, via = plain, ways.get((how, target))
+            if via is None:  # mostly the same list for all of them
+                via = ways[how, target] = (Redirection(how.lower(), target),)
+        else:
             address, via = _split(value, remarks)
         if not address:
             remarks.add(flags.EMPTY_RECIPIENT)
             continue
+        kind = kinds[key]
         undisclosed = (
             kind is RecipientKind.RECIPIENT
             and address.lower() not in named
-            and not any(step.address.lower() in named for step in via)
+            and not (via and any(step.address.lower() in named for step in via))
         )
         yield Recipient(address, kind, via, level=level, undisclosed=undisclosed)
 
@@ -169,5 +204,7 @@ def _end_of_protected(value: str, start: int) -> int:
 
 def _bare(address: str) -> str:
     """Return an address without display name and angle brackets; ``<>`` stays."""
-    found = _IN_BRACKETS.fullmatch(address)
-    return found[1] if found and found[1] else address
+    if not address.endswith(">") or address == "<>":
+        return address
+    before, bracket, inside = address[:-1].rpartition("<")
+    return inside if bracket and (not before or before[-1] in " \t") else address

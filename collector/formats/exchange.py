@@ -13,14 +13,16 @@ ordinary mail with an attachment, which any user can send.
 
 from __future__ import annotations
 
+from itertools import islice
+
 from collector.domain.journal import Envelope, Kind, Role
 from collector.formats import flags
 from collector.formats.addresses import addresses_in
 from collector.formats.content import content_of
-from collector.formats.envelope import read_envelope
+from collector.formats.envelope import read_envelope, tells_envelope
 from collector.formats.header import Header
 from collector.formats.originals import read_inner
-from collector.formats.parts import Multipart
+from collector.formats.parts import Multipart, Part
 from collector.formats.view import View
 from collector.formats.wrapper import (
     Wrapped,
@@ -29,7 +31,7 @@ from collector.formats.wrapper import (
     open_parts,
     take_inners,
     text_of,
-    text_part,
+    text_parts,
 )
 
 _MARKERS = (
@@ -41,6 +43,7 @@ _IDENTIFIERS = (b"content-identifer", b"content-identifier")
 """The first spelling is Microsoft's own; Citadel copies it."""
 
 _CITADEL_BOUNDARY = b"--Citadel-Journal-"
+_TEXTS_MAX = 4
 _NAMED_IN = (b"to", b"cc", b"bcc", b"resent-to", b"resent-cc", b"resent-bcc")
 
 
@@ -71,7 +74,7 @@ def read_report(view: View, header: Header, end: int, kind: Kind, level: int) ->
 
 def _read_text(multipart: Multipart, report: Wrapped) -> None:
     """Read the envelope out of the part that tells it."""
-    part = text_part(multipart.parts)
+    part = _telling_part(multipart)
     if boundary_conflict(multipart, report.inners, part):
         report.remarks.add(flags.BOUNDARY_CONFLICT)
     if part is None:
@@ -87,6 +90,18 @@ def _read_text(multipart: Multipart, report: Wrapped) -> None:
     level = report.envelope.level
     report.envelope, remarks = read_envelope(body, charset_of(part), level, named)
     report.remarks |= remarks
+
+
+def _telling_part(multipart: Multipart) -> Part | None:
+    """Return the first text that tells an envelope, else the first text.
+
+    A gateway may have put a text of its own before it.
+    """
+    texts = list(islice(text_parts(multipart.parts), _TEXTS_MAX))
+    for part in texts if len(texts) > 1 else ():
+        if tells_envelope(text_of(part, set())):
+            return part
+    return texts[0] if texts else None
 
 
 def _explain_missing(multipart: Multipart, report: Wrapped) -> None:

@@ -17,7 +17,7 @@ HEADER_BYTES_MAX = 256 * 1024
 FIELDS_MAX = 20_000
 """Header fields of one message and all messages inside."""
 
-PARTS_MAX = 1_000
+PARTS_MAX = 500
 """Parts of one message and all messages inside."""
 
 WRAPPERS_MAX = 64

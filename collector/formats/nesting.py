@@ -18,6 +18,10 @@ from collector.formats.originals import Inner
 from collector.formats.transfer import IDENTITY
 from collector.formats.wrapper import Wrapped
 
+_CUT = frozenset({flags.HEADER_TRUNCATED, flags.PARTS_TRUNCATED, flags.RECIPIENTS_TRUNCATED})
+"""Remarks about a report inside that concern the whole message; what else is odd about
+it is only claimed, and raises no alarm."""
+
 
 def open_nested(outer: Wrapped, *, alternate: bool = False) -> None:
     """Open the reports inside ``outer`` and put what they hold to it.
@@ -35,7 +39,7 @@ def open_nested(outer: Wrapped, *, alternate: bool = False) -> None:
         nested = _open(inner, level, depth, outer.remarks)
         if nested is None:
             continue
-        outer.remarks |= nested.remarks
+        outer.remarks |= nested.remarks if returned else nested.remarks & _CUT
         outer.inners += nested.inners
         if returned:
             outer.reason = outer.reason or nested.reason

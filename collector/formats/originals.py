@@ -44,8 +44,9 @@ class Inner:
         """Whether it is encrypted by rights management (MS-OXORMMS 2.2.3)."""
         if self.header.first(b"content-class").lower().startswith(b"rpmsg.message"):
             return True
-        body = self.part.view.read(self.part.body, min(_LOOK_BYTES, self.part.end - self.part.body))
-        return any(sign in body.lower() for sign in _PROTECTED)
+        part = self.part
+        start = part.view.read(part.body, min(_LOOK_BYTES, part.end - part.body)).lower()
+        return any(sign in start for sign in _PROTECTED)
 
     def as_role(self, role: Role) -> Inner:
         """Return the same with another role."""

@@ -13,7 +13,7 @@ import binascii
 import re
 
 _KNOWN = re.compile(
-    r"(?:us-)?ascii|utf-?(?:8|16|16le|16be|7)|(?:iso-?|)8859-\d{1,2}|iso-8859-\d{1,2}"
+    r"(?:us-)?ascii|utf-?[78]|iso-?8859-\d{1,2}"
     r"|(?:windows|cp)-?\d{3,4}|koi8-[rtu]|gb(?:2312|k|18030)|big5(?:-?hkscs)?|euc-(?:jp|kr|cn)"
     r"|shift[_-]jis|iso-2022-(?:jp|jp-[1-3]|jp-ext|kr)|ks_c_5601-1987|tis-620|mac-?roman|latin-?\d"
 )

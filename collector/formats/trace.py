@@ -23,7 +23,7 @@ _VALUE_BYTES_MAX = 4 * 1024
 """A longer Received line or result is not looked at; real ones have 1 KB."""
 
 _FROM = re.compile(rb"from\s+(\S+)\s+\(([^()]*)", re.IGNORECASE)
-_ADDRESS = re.compile(r"\[(?:IPv6:)?([0-9A-Fa-f.:]+)\]|(?:^|\s)([0-9A-Fa-f.:]{4,})(?:$|[\s)])")
+_ADDRESS = re.compile(r"\[(?:ipv6:)?([0-9a-f.:]+)\]|(?:^|\s)([0-9a-f.:]{4,})(?:$|[\s)])")
 _FOR = re.compile(rb"\sfor\s+<?([^\s<>;()]+@[^\s<>;()]+)>?", re.IGNORECASE)
 _COMMENT = re.compile(rb"\([^()]*\)")
 _RESULT = re.compile(rb"\s*([A-Za-z0-9-]+)(?:\s*/\s*\d+)?\s*=\s*([A-Za-z]+)")

@@ -52,7 +52,7 @@ def _base64(pieces: Iterable[bytes]) -> Iterator[bytes]:
         rest += clean
         whole = len(rest) - len(rest) % 4
         quads, rest = rest[:whole], rest[whole:]
-        padded = quads.endswith(b"=")
+        padded = padded or quads.endswith(b"=")
         try:
             yield binascii.a2b_base64(quads, strict_mode=True) if quads else b""
         except binascii.Error as error:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collector.domain.blob import WINDOW_BYTES, RawMessage
 from collector.domain.errors import CollectorError
-from collector.domain.journal import JournalFormat, JournalProfile, Kind, Unwrapped
+from collector.domain.journal import UNCONFIGURED, JournalFormat, JournalProfile, Kind, Unwrapped
 from collector.formats import flags
 from collector.formats.bounce import read_bounce
 from collector.formats.captures import read_capture
@@ -23,10 +23,8 @@ from collector.formats.wrapper import Wrapped
 
 __all__ = ["original_windows", "read", "unwrap"]
 
-ANY_PROFILE = JournalProfile()
 
-
-def unwrap(raw: RawMessage, profile: JournalProfile | JournalFormat = ANY_PROFILE) -> Unwrapped:
+def unwrap(raw: RawMessage, profile: JournalProfile = UNCONFIGURED) -> Unwrapped:
     """Read a raw message as far as it is a journal report or a copy.
 
     Args:
@@ -36,8 +34,6 @@ def unwrap(raw: RawMessage, profile: JournalProfile | JournalFormat = ANY_PROFIL
     Raises:
         CollectorError: the bytes cannot be read.
     """
-    if isinstance(profile, JournalFormat):
-        profile = JournalProfile(format=profile)
     try:
         return read(raw, profile)
     except CollectorError:
@@ -48,7 +44,7 @@ def unwrap(raw: RawMessage, profile: JournalProfile | JournalFormat = ANY_PROFIL
 
 
 def read(
-    raw: RawMessage, profile: JournalProfile = ANY_PROFILE, *, window_bytes: int = WINDOW_BYTES
+    raw: RawMessage, profile: JournalProfile = UNCONFIGURED, *, window_bytes: int = WINDOW_BYTES
 ) -> Unwrapped:
     """Do what ``unwrap`` does, without its net.
 

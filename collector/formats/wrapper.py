@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 
 from collector.domain.blob import windows
 from collector.domain.journal import Envelope, Kind, Role
@@ -122,20 +123,18 @@ def _cut_short(inner: Inner) -> bool:
     return read_multipart(part.view, content.boundary, inner.header.body, part.end).unclosed
 
 
-def text_part(parts: Sequence[Part]) -> Part | None:
-    """Return the first plain text; Exchange 2003 has it inside an alternative."""
+def text_parts(parts: Sequence[Part]) -> Iterator[Part]:
+    """Yield the plain texts; Exchange 2003 has its own inside an alternative."""
     alternatives = 0
     for part in parts:
         if part.content.media_type == b"text/plain":
-            return part
-        if part.content.is_multipart and part.content.boundary:
+            yield part
+        elif part.content.is_multipart and part.content.boundary:
             alternatives += 1
             if alternatives <= _ALTERNATIVES_MAX:
                 inside = read_multipart(part.view, part.content.boundary, part.body, part.end)
                 plain = (each for each in inside.parts if each.content.media_type == b"text/plain")
-                if found := next(plain, None):
-                    return found
-    return None
+                yield from islice(plain, 1)
 
 
 def text_of(part: Part, remarks: set[str]) -> bytes:

@@ -29,8 +29,15 @@ def _nested_multiparts(size_bytes: int) -> bytes:
     while len(raw) < size_bytes and depth < 2_000:
         edge = b"m%d" % depth
         raw = (
-            b'Content-Type: multipart/mixed; boundary="' + edge + b'"\r\n\r\n--' + edge + b"\r\n" + raw
-            + b"\r\n--" + edge + b"--"
+            b'Content-Type: multipart/mixed; boundary="'
+            + edge
+            + b'"\r\n\r\n--'
+            + edge
+            + b"\r\n"
+            + raw
+            + b"\r\n--"
+            + edge
+            + b"--"
         )
         depth += 1
     return report(raw, message_part())
@@ -51,7 +58,8 @@ def hostile(size_bytes: int = MB) -> dict[str, bytes]:
         "fields": _marked(_fill(b"a:\r\n", size_bytes)),
         "folds": _marked(b"a: b" + _fill(b"\r\n ", size_bytes)),
         "received": _fill(b"Received: from a (b [1.2.3.4]) by c\r\n", size_bytes) + ORIGINAL,
-        "results": _fill(b"Authentication-Results: a; spf=pass smtp.mailfrom=b\r\n", size_bytes) + ORIGINAL,
+        "results": _fill(b"Authentication-Results: a; spf=pass smtp.mailfrom=b\r\n", size_bytes)
+        + ORIGINAL,
         "to-commas": b"To: " + _fill(b",", size_bytes) + b"\r\n" + ORIGINAL,
         "to-addresses": b"To: " + _fill(b"a@b,", size_bytes) + b"\r\n" + ORIGINAL,
         "to-comments": b"To: " + _fill(b"(", size_bytes) + b"\r\n" + ORIGINAL,
@@ -61,11 +69,22 @@ def hostile(size_bytes: int = MB) -> dict[str, bytes]:
         "subject-words": b"Subject: " + _fill(b"=?utf-8?q?a?= ", size_bytes) + b"\r\n" + ORIGINAL,
         "subject-open-words": b"Subject: " + _fill(b"=?a?q?", size_bytes) + b"\r\n" + ORIGINAL,
         "subject-blanks": b"Subject: ?=" + _fill(b" ", size_bytes) + b"\r\n" + ORIGINAL,
-        "type-parameters": b"Content-Type: multipart/mixed" + _fill(b";a=b", size_bytes) + b"\r\n" + ORIGINAL,
-        "type-quotes": b"Content-Type: multipart/mixed" + _fill(b';a="\\', size_bytes) + b"\r\n" + ORIGINAL,
-        "type-semicolons": b"Content-Type: multipart/mixed" + _fill(b"; ", size_bytes) + b"\r\n" + ORIGINAL,
+        "type-parameters": b"Content-Type: multipart/mixed"
+        + _fill(b";a=b", size_bytes)
+        + b"\r\n"
+        + ORIGINAL,
+        "type-quotes": b"Content-Type: multipart/mixed"
+        + _fill(b';a="\\', size_bytes)
+        + b"\r\n"
+        + ORIGINAL,
+        "type-semicolons": b"Content-Type: multipart/mixed"
+        + _fill(b"; ", size_bytes)
+        + b"\r\n"
+        + ORIGINAL,
         "recipients": _lines(b"Recipient: firstname.lastname@example.com\r\n", size_bytes),
-        "recipients-expanded": _lines(b"To: a@example.com, Expanded: list@example.com\r\n", size_bytes),
+        "recipients-expanded": _lines(
+            b"To: a@example.com, Expanded: list@example.com\r\n", size_bytes
+        ),
         "lines-empty": _lines(b"\n", size_bytes),
         "lines-unknown": _lines(b"x\n", size_bytes),
         "lines-blanks": _lines(b" ", size_bytes),
@@ -77,9 +96,15 @@ def hostile(size_bytes: int = MB) -> dict[str, bytes]:
         "list-2003": _lines(b"Recipients:\n" + b"\ta\n" * 20_000, size_bytes),
         "base64": _inner(b"QUJD", size_bytes, b"Content-Transfer-Encoding: base64\r\n"),
         "qp-equals": _inner(b"=3D", size_bytes, b"Content-Transfer-Encoding: quoted-printable\r\n"),
-        "qp-blanks": _inner(b" " * 60_000 + b"\n", size_bytes, b"Content-Transfer-Encoding: quoted-printable\r\n"),
+        "qp-blanks": _inner(
+            b" " * 60_000 + b"\n", size_bytes, b"Content-Transfer-Encoding: quoted-printable\r\n"
+        ),
         "originals": report(text_part(), *[message_part()] * (size_bytes // 300)),
-        "reports": report(text_part(), *[message_part(report(boundary=b"i"))] * (size_bytes // 1_100)),
-        "multiparts": report(*[b"Content-Type: multipart/mixed; boundary=x\r\n\r\n--x\r\n" * 4] * (size_bytes // 300)),
+        "reports": report(
+            text_part(), *[message_part(report(boundary=b"i"))] * (size_bytes // 1_100)
+        ),
+        "multiparts": report(
+            *[b"Content-Type: multipart/mixed; boundary=x\r\n\r\n--x\r\n" * 4] * (size_bytes // 300)
+        ),
         "nested-multiparts": _nested_multiparts(size_bytes),
     }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collector.domain.blob import RawBytes
-from collector.domain.journal import JournalProfile, Unwrapped
+from collector.domain.journal import UNCONFIGURED, JournalProfile, Unwrapped
 from collector.formats import unwrap as unwrap_module
 
 BOUNDARY = b"_1f8c1e0-7d52-4f0e-9a55-2f6d0b7c1a11_"
@@ -62,7 +62,7 @@ def report(
     return header + body + b"--" + boundary + close
 
 
-def read(raw: bytes, profile: JournalProfile = JournalProfile()) -> Unwrapped:  # noqa: B008
+def read(raw: bytes, profile: JournalProfile = UNCONFIGURED) -> Unwrapped:
     """Unwrap bytes held in memory, without the net that hides mistakes."""
     return unwrap_module.read(RawBytes(raw), profile)
 

@@ -244,7 +244,10 @@ def _text(charset: bytes, encoding: bytes, subject: bytes) -> bytes:
 def _subjects() -> list[Vector]:
     word = b"=?utf-8?q?R=C3=BCckfrage?="
     utf8_latin = "Subject: " + "Rückfrage".encode().decode("latin-1")
-    base64_lines = b"Sender: billing@supplier.example\r\nSubject: R\xc3\xbcckfrage\r\nMessage-Id: <inv-7@supplier.example>\r\nRecipient: accounting@example.com\r\n"
+    base64_lines = (
+        b"Sender: billing@supplier.example\r\nSubject: R\xc3\xbcckfrage\r\n"
+        b"Message-Id: <inv-7@supplier.example>\r\nRecipient: accounting@example.com\r\n"
+    )
     base64_part = (
         b'Content-Type: text/plain; charset="utf-8"\r\nContent-Transfer-Encoding: base64\r\n\r\n'
         + base64.encodebytes(base64_lines).replace(b"\n", b"\r\n")

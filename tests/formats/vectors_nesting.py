@@ -74,6 +74,17 @@ def _nested() -> list[Vector]:
     return vectors
 
 
+def _forged() -> Vector:
+    inner = b"X-MS-Journal-Report:\r\n" + ORIGINAL
+    raw = report(TEXT, message_part(inner))
+    return Vector(
+        "nested-forged",
+        "Somebody mailed a message that is marked as a report: no alarm about what it lacks.",
+        raw,
+        expect(raw, (inner,), flags=["nested-report"]),
+    )
+
+
 def _bounces() -> list[Vector]:
     def bounce(part: bytes) -> bytes:
         return (
@@ -154,4 +165,4 @@ def _bounces() -> list[Vector]:
     ]
 
 
-VECTORS = [*_nested(), *_bounces()]
+VECTORS = [*_nested(), _forged(), *_bounces()]

@@ -48,6 +48,11 @@ def _text() -> list[Vector]:
     no_text = report(message_part())
     missing = {"flags": ["envelope-missing"], "envelope": OUTER_COPY}
     return [
+        _sound(
+            "text-of-a-gateway",
+            "A gateway put a text of its own before the report's.",
+            report(b"Content-Type: text/plain\r\n\r\nScanned.\r\n", TEXT, message_part()),
+        ),
         _sound("order-swapped", "The original before the text.", report(message_part(), TEXT)),
         _sound(
             "alternative", "The text inside multipart/alternative.", report(inside, message_part())
@@ -68,7 +73,8 @@ def _text() -> list[Vector]:
 
 
 def _missing() -> list[Vector]:
-    tnef = b"Content-Type: application/ms-tnef\r\nContent-Transfer-Encoding: base64\r\n\r\neJ8+Ig==\r\n"
+    tnef = b"Content-Type: application/ms-tnef\r\n"
+    tnef += b"Content-Transfer-Encoding: base64\r\n\r\neJ8+Ig==\r\n"
     encoded = base64.encodebytes(ORIGINAL).replace(b"\n", b"\r\n")
     octets = (
         b'Content-Type: application/octet-stream; name="mail.eml"\r\n'
@@ -138,7 +144,8 @@ def _missing() -> list[Vector]:
 def _several() -> list[Vector]:
     encrypted = ORIGINAL.replace(b"text/plain", b'multipart/mixed; boundary="r"').replace(
         b"Please pay.\r\n",
-        b"--r\r\nContent-Type: application/x-microsoft-rpmsg-message;\r\n\tname=message.rpmsg\r\n\r\nx\r\n--r--\r\n",
+        b"--r\r\nContent-Type: application/x-microsoft-rpmsg-message;\r\n"
+        b"\tname=message.rpmsg\r\n\r\nx\r\n--r--\r\n",
     )
     two = report(TEXT, message_part(encrypted), message_part())
     undecided = report(TEXT, message_part(), message_part(ORIGINAL.replace(b"pay", b"PAY")))

@@ -68,7 +68,10 @@ def _reports() -> list[Vector]:
         + RECEIVED.replace(b"mail-db5.outbound.protection.outlook.com", b"ex1.example.com")
         + report()
     )
-    results = b"Authentication-Results: mx.archive.example; spf=pass (ok) smtp.mailfrom=journal.ndr@example.com; dkim=pass header.d=example.com\r\n"
+    results = (
+        b"Authentication-Results: mx.archive.example;\r\n"
+        b" spf=pass (ok) smtp.mailfrom=journal.ndr@example.com; dkim=pass header.d=example.com\r\n"
+    )
     checked = b"Return-Path: <journal.ndr@example.com>\r\n" + results + RECEIVED + report()
     below = TOP + results + b"Received: from x by y\r\n" + report()
     faked = (

@@ -29,7 +29,6 @@ def main() -> None:
         old.unlink()
     for each in EVERY:
         each.write()
-    (DIRECTORY / ".gitattributes").write_text("* -text\n", encoding="ascii")
 
 
 if __name__ == "__main__":

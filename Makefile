@@ -7,6 +7,7 @@ BIN := $(VENV)/bin
 CONFIG ?= collector.toml
 SLOW := -m slow
 FAST := -m "not slow"
+SECONDS ?= 600
 WORKERS ?= $(shell nproc)
 PYTEST = $(BIN)/pytest --numprocesses $(WORKERS) --dist worksteal
 
@@ -16,7 +17,7 @@ export PATH := $(PATH):/usr/sbin:/sbin
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help demo run test test-slow check format lint types layers fix corpus faults bench
-.PHONY: bench-formats clean tools compiler
+.PHONY: bench-formats fuzz clean tools compiler
 
 help:
 	@echo 'make demo       the whole flow on a built-in mailbox; nothing to configure'
@@ -28,6 +29,7 @@ help:
 	@echo 'make faults     only the tests that kill, fail and cut the power, slow ones included'
 	@echo 'make corpus CORPUS=DIR   a whole mail corpus through a real Dovecot, compared'
 	@echo 'make bench [BENCH=...]   beside other programs and the limit of this machine'
+	@echo 'make fuzz [SECONDS=600]  feeds the message reader until it breaks'
 	@echo 'make bench-formats       what taking a message apart costs'
 
 demo: $(VENV)/.runs
@@ -73,6 +75,10 @@ faults: $(VENV)/.checks tools
 
 bench: $(VENV)/.checks tools compiler
 	$(BIN)/python tests/bench/run_bench.py $(BENCH)
+
+fuzz: $(VENV)/.checks
+	@$(PIP) install --group fuzz
+	$(BIN)/python tests/formats/fuzz_unwrap.py -max_total_time=$(SECONDS)
 
 bench-formats: $(VENV)/.checks
 	$(BIN)/python tests/formats/bench_formats.py

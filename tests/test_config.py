@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from collector.config import MailboxSettings, Settings, find_config, load
 from collector.config.settings import SECRET_KEYS, SECTIONS, ConfigFile
 from collector.domain.errors import ConfigError
-from collector.domain.journal import JournalFormat
+from collector.domain.journal import JournalFormat, JournalProfile
 
 EXAMPLE = Path(__file__).resolve().parent.parent / "collector.example.toml"
 LEAST = """\
@@ -179,3 +179,37 @@ def test_no_configuration_is_said_with_what_to_do(tmp_path, monkeypatch):
     monkeypatch.setattr("collector.config.file.PLACES", (Path("a.toml"), tmp_path / "b.toml"))
     with pytest.raises(ConfigError, match=r"no configuration: a\.toml or .*b\.toml .*--config"):
         find_config(None)
+
+
+def test_what_is_believed_reaches_the_reader(tmp_path):
+    """The keys about envelopes become the profile under which messages are read."""
+    keys = (
+        'server = "exim"\nrecipient_headers = ["X-To"]\naddresses = ["j@example.net"]\n'
+        'plus_addressing = true\nown_received_count = 2\nalternate = true\ntenants = ["t"]\n'
+        'authserv_id = "mx"\nreport_senders = ["r"]\n'
+    )
+    mailbox = mailbox_with(tmp_path, keys)
+    assert mailbox.profile_for(mailbox.username) == JournalProfile(
+        server="exim",
+        recipient_headers=("X-To",),
+        addresses=("j@example.net",),
+        plus_addressing=True,
+        own_received_count=2,
+        alternate=True,
+        tenants=("t",),
+        authserv_id="mx",
+        report_senders=("r",),
+    )
+
+
+def test_the_mailbox_s_own_address_is_its_username(tmp_path):
+    """Without ``addresses`` the username counts, when it is an address."""
+    mailbox = mailbox_with(tmp_path)
+    assert mailbox.profile_for("journal@example.net").addresses == ("journal@example.net",)
+    assert mailbox.profile_for("journal").addresses == ()
+
+
+def test_a_server_without_a_preset_is_refused(tmp_path):
+    """The known names are told."""
+    with pytest.raises(ConfigError, match="known are postfix"):
+        mailbox_with(tmp_path, 'server = "postifx"')

@@ -14,8 +14,6 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
-    BaseModel,
-    ConfigDict,
     Field,
     PrivateAttr,
     ValidationInfo,
@@ -23,6 +21,7 @@ from pydantic import (
     model_validator,
 )
 
+from collector.config.envelopes import EnvelopeSettings
 from collector.config.password import Password, PasswordCommand, PasswordFile, PasswordVariable
 from collector.config.values import (
     Bytes,
@@ -30,12 +29,12 @@ from collector.config.values import (
     Flag,
     Port,
     Seconds,
+    Section,
     Text,
     Texts,
     refused,
     within,
 )
-from collector.domain.journal import JournalFormat
 
 IMAPS_PORT = 993
 IMAP_PORT = 143
@@ -53,12 +52,6 @@ def standard_port(known: dict[str, Any]) -> int:
     return IMAPS_PORT if known.get("security") == "tls" else IMAP_PORT
 
 
-class Section(BaseModel):
-    """One table of the file: frozen, unknown keys refused."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
-
-
 class ArchiveSettings(Section):
     """``[archive]``: where the archive lies."""
 
@@ -72,7 +65,7 @@ class LogSettings(Section):
     format: Literal["auto", "json", "console"] = "auto"
 
 
-class MailboxSettings(Section):
+class MailboxSettings(EnvelopeSettings):
     """``[[mailbox]]``: one journal mailbox, how to reach it and what to do with it."""
 
     name: str
@@ -88,7 +81,6 @@ class MailboxSettings(Section):
     backfill_folders: Texts = ()
     poll_interval_s: Annotated[Seconds, Field(alias="poll_interval"), POLL] = 30.0
     idle: Flag = True
-    format: JournalFormat = JournalFormat.AUTO
     delete: Flag = True
     keep_unrecognised: Flag = False
     deleted_folder: Text | None = None

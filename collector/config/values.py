@@ -10,7 +10,16 @@ import re
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import AfterValidator, BeforeValidator, Field, StrictBool, StrictInt, ValidationInfo
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StrictBool,
+    StrictInt,
+    ValidationInfo,
+)
 from pydantic_core import PydanticCustomError
 
 _TIME = re.compile(r"(\d+(?:\.\d+)?)\s*([a-z]+)")
@@ -21,6 +30,12 @@ _BYTES = {
     for base, units in ((1000, ("kB", "MB", "GB")), (1024, ("KiB", "MiB", "GiB")))
     for power, unit in enumerate(units, 1)
 }
+
+
+class Section(BaseModel):
+    """One table of the file: frozen, unknown keys refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
 
 def refused(what: str, hint: str, key: str = "") -> PydanticCustomError:

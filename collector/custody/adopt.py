@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from collector.domain.blob import BlobRef
 from collector.domain.custody import PendingEntry, Settlement
 from collector.domain.errors import IntegrityError
-from collector.domain.journal import JournalFormat
+from collector.domain.journal import UNCONFIGURED, JournalProfile
 from collector.formats.unwrap import unwrap
 from collector.ledger.ledger import Ledger
 from collector.store.archive import Archive, Damage, StoredReceipt, StoredSettlements
@@ -22,9 +22,14 @@ BATCH_MESSAGES_MAX = 100
 
 @dataclass(slots=True)
 class Adopted:
-    """What was taken over, and what could not be read."""
+    """What was taken over, and what could not be read.
+
+    Attributes:
+        missing_count: numbers that no receipt was found for.
+    """
 
     entries_count: int = 0
+    missing_count: int = 0
     settlements_count: int = 0
     damages: list[Damage] = field(default_factory=list)
 
@@ -32,27 +37,32 @@ class Adopted:
 def adopt(
     archive: Archive,
     ledger: Ledger,
-    format_of: Callable[[str], JournalFormat] = lambda _name: JournalFormat.AUTO,
+    profile_of: Callable[[str], JournalProfile] = lambda _name: UNCONFIGURED,
     progress: Callable[[int], None] = lambda _count: None,
+    *,
+    salvage: bool = False,
 ) -> Adopted:
     """Commit every stored entry that the ledger does not name yet.
 
     Args:
-        format_of: what a mailbox of that name is configured to hold.
+        salvage: pass over what cannot be read or found, and leave gaps.
+        profile_of: what a mailbox of that name is configured to hold.
         progress: called with the number of entries taken over so far.
 
     Raises:
-        IntegrityError: a receipt names a first copy that is nowhere.
+        IntegrityError: something cannot be read, so that it is not known which numbers
+            are taken; numbers are missing; or a receipt names a first copy that is nowhere.
     """
-    return _Adoption(archive, ledger, format_of, progress).run()
+    return _Adoption(archive, ledger, profile_of, progress, salvage).run()
 
 
 @dataclass(slots=True)
 class _Adoption:
     archive: Archive
     ledger: Ledger
-    format_of: Callable[[str], JournalFormat]
+    profile_of: Callable[[str], JournalProfile]
     progress: Callable[[int], None]
+    salvage: bool
     done: Adopted = field(default_factory=Adopted)
     pending: list[PendingEntry] = field(default_factory=list)
 
@@ -65,43 +75,63 @@ class _Adoption:
                 case StoredSettlements(settlements):
                     self._settlements(settlements)
                 case Damage():
-                    self.done.damages.append(found)
+                    self._damage(found)
         self._flush()
         return self.done
+
+    def _damage(self, found: Damage) -> None:
+        if found.unread and not self.salvage:
+            raise IntegrityError(
+                f"what the last process stored cannot be read back: {found.problem}",
+                subject=f"segment {found.segment}",
+                hint="look at the disk; bring the segment back from a copy, or move it aside "
+                "and run `collector rebuild`",
+            )
+        self.done.damages.append(found)
 
     def _receipt(self, found: StoredReceipt) -> None:
         last = self.pending[-1].receipt.seq if self.pending else self.ledger.last_seq()
         if found.receipt.seq <= last:
             return
         blob = found.blob or self._first_copy(found)
-        journal_format = self.format_of(found.receipt.ref.mailbox.name)
-        unwrapped = unwrap(self.archive.raw(blob), journal_format)
+        if blob is None:
+            return
+        self.done.missing_count += found.receipt.seq - last - 1
+        profile = self.profile_of(found.receipt.ref.mailbox.name)
+        unwrapped = unwrap(self.archive.raw(blob), profile)
         self.pending.append(PendingEntry(found.receipt, blob, unwrapped))
         if len(self.pending) >= BATCH_MESSAGES_MAX:
             self._flush()
 
-    def _first_copy(self, found: StoredReceipt) -> BlobRef:
+    def _first_copy(self, found: StoredReceipt) -> BlobRef | None:
         for pending in self.pending:
             if pending.receipt.digest == found.receipt.digest:
                 return pending.blob
         first = self.ledger.find_digest(found.receipt.digest)
-        if first is None:
+        if first is None and not self.salvage:
             raise IntegrityError(
                 "a receipt names a first copy that is not in the archive",
                 subject=f"seq {found.receipt.seq}, {found.receipt.digest}",
                 hint="bring back the missing segment and run `collector rebuild` again",
             )
-        return first[1]
+        return first[1] if first else None
 
     def _settlements(self, settlements: Iterable[Settlement]) -> None:
         self._flush()
-        known = [each for each in settlements if each.seq <= self.ledger.last_seq()]
+        known = self._known(settlements)
         self.ledger.settle(known)
         self.done.settlements_count += len(known)
 
+    def _known(self, settlements: Iterable[Settlement]) -> list[Settlement]:
+        last = self.ledger.last_seq()
+        known = [each for each in settlements if each.seq <= last]
+        if self.done.missing_count:
+            known = [each for each in known if self.ledger.record(each.seq)]
+        return known
+
     def _flush(self) -> None:
         if self.pending:
-            self.ledger.commit(self.pending)
+            self.ledger.commit(self.pending, gaps=self.salvage)
             self.done.entries_count += len(self.pending)
             self.pending.clear()
             self.progress(self.done.entries_count)

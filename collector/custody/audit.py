@@ -88,6 +88,8 @@ class Audit:
 
     def _receipt(self, found: StoredReceipt) -> Iterator[Problem]:
         record = self.ledger.record(found.receipt.seq)
+        if record is None and found.receipt.seq > self.ledger.last_seq():
+            return  # stored, and about to be committed; or adopted at the next start
         if record is None:
             yield Problem(
                 "a stored message is not in the ledger; run `collector rebuild`",

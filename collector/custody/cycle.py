@@ -72,7 +72,7 @@ class Cycle:
             handed_over = HandedOver([], [])
             for answer in self.mailbox.fetch(batch) if not self.watch.stop() else ():
                 if isinstance(answer, Fetched):
-                    unwrapped = unwrap(answer.raw, self.policy.journal_format)
+                    unwrapped = unwrap(answer.raw, self.policy.journal)
                     handed_over.arrived.append(Arrived(answer, self.watch.now(), unwrapped))
                 else:
                     handed_over.unfetched.append(answer)

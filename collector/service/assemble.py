@@ -116,7 +116,7 @@ def spool_of(root: Path) -> Path:
 
 def profile_of(mailbox: MailboxSettings) -> JournalProfile:
     """Return what a mailbox is configured to hold, and what is believed there."""
-    return JournalProfile(format=mailbox.format)
+    return mailbox.profile_for(mailbox.username)
 
 
 def policy_of(mailbox: MailboxSettings) -> Policy:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import IO, Protocol
 
 from collector.domain.errors import ConfigError
+from collector.domain.journal import Role
 from collector.formats.unwrap import original_windows
 from collector.ledger.query import Record
 from collector.store.archive import Archive
@@ -112,9 +113,10 @@ class Export:
         return count
 
     def _files(self, record: Record) -> Iterable[tuple[str, str, Callable[[Write], None]]]:
-        if self.original and record.unwrapped.originals:
+        originals = [each for each in record.unwrapped.originals if each.role is not Role.REPORT]
+        if self.original and originals:
             raw = self.archive.raw(record.entry.blob)
-            for each in record.unwrapped.originals:
+            for each in originals:
 
                 def copy(write: Write, each=each) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001
                     for piece in original_windows(raw, each):

@@ -25,16 +25,27 @@ from collector.custody.policy import batches, verdict
 from collector.custody.verify import prove
 from collector.custody.watch import Watch
 from collector.domain.custody import LedgerEntry, Policy, Proof, Summary, Verdict
+from collector.domain.errors import CycleError
 from collector.domain.mailbox import Announced, Fetched, Listing, MessageRef, Removal
 from collector.formats.unwrap import unwrap
 from collector.source.mailbox import Mailbox
 
 
 def run_cycle(mailbox: Mailbox, intake: Intake, policy: Policy, watch: Watch) -> Summary:
-    """Collect what is new, expunge what is proven, and say what happened."""
-    listing = mailbox.poll(policy.since, policy.before)
-    watch.progress()
-    return Cycle(mailbox, intake, policy, watch, Notes(intake.ledger, watch)).run(listing)
+    """Collect what is new, expunge what is proven, and say what happened.
+
+    Raises:
+        CycleError: it was stopped; its ``done`` says what had happened by then.
+        IntegrityError: nothing more may be deleted.
+    """
+    notes = Notes(intake.ledger, watch)
+    try:
+        listing = mailbox.poll(policy.since, policy.before)
+        watch.progress()
+        return Cycle(mailbox, intake, policy, watch, notes).run(listing)
+    except CycleError as error:
+        error.done = notes.summary(interrupted=True)
+        raise
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,11 @@ body, a subject or a mail address: name a message by its UID or its digest.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collector.domain.custody import Summary
+
 
 class CollectorError(Exception):
     """Base of all errors of the program.
@@ -45,6 +50,9 @@ class CycleError(CollectorError):
     Args:
         retry_after_s: seconds the server asked us to wait, ``None`` when it did
             not say.
+
+    Attributes:
+        done: what the cycle had done when it was stopped, ``None`` outside of one.
     """
 
     def __init__(
@@ -52,6 +60,7 @@ class CycleError(CollectorError):
     ) -> None:
         super().__init__(what, subject=subject, hint=hint)
         self.retry_after_s = retry_after_s
+        self.done: Summary | None = None
 
 
 class LoginError(CycleError):

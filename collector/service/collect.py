@@ -130,6 +130,8 @@ def run_until_done(house: House, settings: Settings, work: Iterable[Work], watch
         except (CycleError, ConfigError) as error:
             house.ledger.note_cycle(_id(each), utc_now(), None, str(error))
             outcome.errors.append(error)
+            if isinstance(error, CycleError) and error.done:
+                outcome.summary = _and(outcome.summary, error.done)
         finally:
             mailbox.close()
     outcome.elapsed_s = time.monotonic() - began_s
@@ -141,7 +143,11 @@ def _cycles(house: House, mailbox: ImapMailbox, work: Work, watch: Watch) -> Sum
     total = Summary()
     while True:
         began_s = time.monotonic()
-        summary = run_cycle(mailbox, house.intake, work.policy, watch)
+        try:
+            summary = run_cycle(mailbox, house.intake, work.policy, watch)
+        except CycleError as error:
+            error.done = total.plus(error.done or Summary())
+            raise
         report_cycle(work.folder, summary, time.monotonic() - began_s)
         house.ledger.note_cycle(_id(work), utc_now(), summary, "")
         total = total.plus(summary)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pytest
 from collector_program import Collector
-from fault_proxy import Action, FaultProxy, Hangup, Rule
+from fault_proxy import Action, Close, FaultProxy, Hangup, Rule
 from sample_mail import mixed
 
 POISONED = 3
@@ -51,4 +51,21 @@ def test_the_rest_goes_on(collector: Collector, dovecot, action) -> None:
         again = collector.run("collect", "--json").json()
         assert (again["collected"], again["waiting"]) == (0, 1)
     collector.configure(collector.mailbox(user))
+    assert collector.run("verify").code == 0
+
+
+def test_what_was_done_before_the_connection_was_lost_is_told(
+    collector: Collector, dovecot
+) -> None:
+    """A run that cannot go on says how many messages it had collected; the next takes the rest."""
+    user = dovecot.new_user()
+    user.append_many(mixed(250))
+    close = Rule("UID FETCH .*BODY", Close(), nth=3, times=0)
+    with FaultProxy(dovecot, close) as proxy:
+        collector.configure(collector.mailbox(proxy.user(user)), log='level = "error"')
+        done = collector.run("collect", "--json")
+    assert (done.code, done.json()["collected"]) == (1, 200)
+    collector.configure(collector.mailbox(user), log='level = "error"')
+    assert collector.run("collect", "--json").json()["collected"] == 50
+    assert user.messages() == {}
     assert collector.run("verify").code == 0

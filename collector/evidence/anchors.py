@@ -1,0 +1,211 @@
+"""Checkpoints put where whoever owns the archive cannot take them back.
+
+Rule: what is sent is the signed note, byte for byte; it says how many entries
+there are and one hash, nothing of any message.
+
+A mailed checkpoint must not reach an address whose mail is journaled: each one
+would be archived, and so call for the next.
+"""
+
+from __future__ import annotations
+
+import os
+import smtplib
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from email.message import EmailMessage
+from email.policy import SMTP
+from email.utils import format_datetime
+from pathlib import Path
+from typing import Protocol
+
+from collector.domain.errors import ConfigError, CycleError
+from collector.domain.evidence import SignedCheckpoint
+from collector.evidence.web import Address, Deadline, Limits, is_loopback, post, tls_context
+
+NOTE_TYPE = "text/plain; charset=utf-8"
+ANCHOR_FILE_MODE = 0o644
+"""Anyone may read an anchor file: a checkpoint is made to be shown."""
+
+
+class Anchor(Protocol):
+    """A place outside."""
+
+    def publish(self, signed: SignedCheckpoint, now: datetime) -> None:
+        """Put the checkpoint there; it is there when this returns.
+
+        Publishing one twice does no harm.
+
+        Raises:
+            CycleError: not now.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookAnchor:
+    """Posts the note as the body of a request; any 2xx means it was taken.
+
+    Raises:
+        ConfigError: the address is neither https nor on this machine.
+    """
+
+    address: Address
+    limits: Limits = field(default_factory=Limits)
+
+    def __post_init__(self) -> None:
+        if not self.address.is_private:
+            raise ConfigError("a webhook needs https", subject=self.address.host)
+
+    def publish(self, signed: SignedCheckpoint, now: datetime) -> None:  # noqa: ARG002
+        """Post the checkpoint (see ``Anchor``)."""
+        post(self.address, signed.raw, NOTE_TYPE, self.limits)
+
+
+@dataclass(frozen=True, slots=True)
+class FileAnchor:
+    """Appends the note to a file on another disk, mount or host.
+
+    Attributes:
+        sync: makes an open file or directory durable.
+    """
+
+    path: Path
+    sync: Callable[[int, Path], None]
+
+    def publish(self, signed: SignedCheckpoint, now: datetime) -> None:  # noqa: ARG002
+        """Append the checkpoint (see ``Anchor``)."""
+        try:
+            self._append(signed.raw)
+        except OSError as error:
+            raise CycleError(
+                f"a checkpoint cannot be anchored in a file: {error.strerror}",
+                subject=str(self.path),
+            ) from error
+
+    def _append(self, raw: bytes) -> None:
+        """Write between empty lines, so that a note cut off by a crash spoils no other one."""
+        flags = os.O_APPEND | os.O_CREAT | os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC
+        is_new = not self.path.exists()
+        fd = os.open(self.path, flags, ANCHOR_FILE_MODE)
+        try:
+            view = memoryview(b"\n\n" + raw)
+            while view:
+                view = view[os.write(fd, view) :]
+            self.sync(fd, self.path)
+        finally:
+            os.close(fd)
+        if is_new:
+            self._sync_directory()
+
+    def _sync_directory(self) -> None:
+        fd = os.open(self.path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            self.sync(fd, self.path.parent)
+        finally:
+            os.close(fd)
+
+
+@dataclass(frozen=True, slots=True)
+class MailAnchor:
+    """Mails the note, attached as it is.
+
+    Attributes:
+        security: ``tls``, ``starttls``, or ``plain`` on this machine only.
+        username: empty for no login.
+        sender, recipients: plain addresses.
+
+    Raises:
+        ConfigError: ``plain`` to another host, or an address that is none.
+    """
+
+    host: str
+    port: int
+    sender: str
+    recipients: tuple[str, ...]
+    security: str = "tls"
+    username: str = ""
+    password: str = field(default="", repr=False)
+    ca_file: Path | None = None
+    timeout_s: float = 60.0
+
+    def __post_init__(self) -> None:
+        if self.security not in {"tls", "starttls"} and not (
+            self.security == "plain" and is_loopback(self.host)
+        ):
+            raise ConfigError(
+                "mail is sent over tls or starttls; plain is for this machine", subject=self.host
+            )
+        addresses = (self.sender, *self.recipients)
+        if not self.recipients or not all(map(_is_address, addresses)):
+            raise ConfigError("a mail anchor needs plain addresses, name@host", subject=self.host)
+
+    def publish(self, signed: SignedCheckpoint, now: datetime) -> None:
+        """Mail the checkpoint (see ``Anchor``)."""
+        message = compose_mail(signed, self.sender, self.recipients, now)
+        with Deadline(self.timeout_s) as deadline:
+            try:
+                with self._connect(deadline) as client:
+                    if self.security == "starttls":
+                        client.starttls(context=tls_context(self.ca_file))
+                    if self.username:
+                        client.login(self.username, self.password)
+                    client.send_message(message, self.sender, self.recipients)
+            except (OSError, smtplib.SMTPException) as error:
+                why = "it took too long" if deadline.expired else _reason(error)
+                raise CycleError(
+                    f"a checkpoint cannot be mailed: {why}", subject=self.host
+                ) from error
+
+    def _connect(self, deadline: Deadline) -> smtplib.SMTP:
+        """Return a connected client that the deadline cuts, its TLS handshake included."""
+
+        class Watched(smtplib.SMTP):
+            def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
+                return deadline.watch(super()._get_socket(host, port, timeout))  # type: ignore[misc]
+
+        class WatchedTls(smtplib.SMTP_SSL, Watched):
+            pass
+
+        if self.security == "tls":
+            context = tls_context(self.ca_file)
+            return WatchedTls(self.host, self.port, timeout=self.timeout_s, context=context)
+        return Watched(self.host, self.port, timeout=self.timeout_s)
+
+
+def compose_mail(
+    signed: SignedCheckpoint, sender: str, recipients: tuple[str, ...], now: datetime
+) -> EmailMessage:
+    """Return the mail of one checkpoint; the same checkpoint has the same Message-ID."""
+    checkpoint = signed.checkpoint
+    domain = sender.rpartition("@")[2]
+    message = EmailMessage(policy=SMTP)
+    message["From"] = sender
+    message["To"] = ", ".join(recipients)
+    message["Date"] = format_datetime(now)
+    message["Message-ID"] = f"<{checkpoint.size}.{checkpoint.root.hex()}@{domain}>"
+    message["Subject"] = f"Checkpoint {checkpoint.size} of {checkpoint.origin}"
+    message["Auto-Submitted"] = "auto-generated"  # RFC 3834, section 5
+    message.set_content(f"Keep this: it shows what the archive held.\n\n{signed.raw.decode()}")
+    message.add_attachment(
+        signed.raw,
+        maintype="application",
+        subtype="octet-stream",
+        filename=f"{checkpoint.size}.checkpoint",
+    )
+    return message
+
+
+def _is_address(address: str) -> bool:
+    local, _, domain = address.rpartition("@")
+    return bool(local and domain) and address.isprintable() and " " not in address
+
+
+def _reason(error: Exception) -> str:
+    """Say what went wrong without the server's words, which repeat addresses."""
+    if isinstance(error, smtplib.SMTPResponseException):
+        return f"the server answered {error.smtp_code}"
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return type(error).__name__

@@ -1,0 +1,141 @@
+"""Servers on loopback that say exactly what a test wants: HTTP by script, and SMTP."""
+
+from __future__ import annotations
+
+import base64
+import socket
+import socketserver
+import ssl
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+
+Speech = Callable[[socket.socket], None]
+
+
+@contextmanager
+def serve(
+    talk: Speech, context: ssl.SSLContext | None = None, host: str = "127.0.0.1"
+) -> Iterator[int]:
+    """Hand each connection to ``talk``; gives the port."""
+
+    class Handler(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            with suppress(OSError):
+                if context is None:
+                    talk(self.request)
+                else:
+                    with context.wrap_socket(self.request, server_side=True) as secured:
+                        talk(secured)
+
+    class Server(socketserver.ThreadingTCPServer):
+        daemon_threads = True
+        block_on_close = False
+
+    with Server((host, 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        try:
+            yield server.server_address[1]
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+@contextmanager
+def nobody() -> Iterator[int]:
+    """Give a port that is taken and where nobody listens."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        yield taken.getsockname()[1]
+
+
+def read_request(connection: socket.socket) -> bytes:
+    """Return one HTTP request, head and body."""
+    request = b""
+    while b"\r\n\r\n" not in request:
+        request += connection.recv(65536)
+    head, _, body = request.partition(b"\r\n\r\n")
+    length = int(head.lower().partition(b"content-length: ")[2].split(b"\r\n")[0])
+    while len(body) < length:
+        body += connection.recv(65536)
+    return head + b"\r\n\r\n" + body
+
+
+def answering(answer: bytes, requests: list[bytes] | None = None) -> Speech:
+    """Read a request, give ``answer``, hang up."""
+
+    def talk(connection: socket.socket) -> None:
+        request = read_request(connection)
+        if requests is not None:
+            requests.append(request)
+        connection.sendall(answer)
+
+    return talk
+
+
+def dripping(answer: bytes, pause_s: float = 0.05) -> Speech:
+    """Read a request, then repeat ``answer`` byte by byte for as long as anyone listens."""
+
+    def talk(connection: socket.socket) -> None:
+        read_request(connection)
+        while True:
+            for byte in answer:
+                connection.sendall(bytes([byte]))
+                time.sleep(pause_s)
+
+    return talk
+
+
+def handshaking(connection: socket.socket) -> None:
+    """Begin a TLS record of 16 KiB and send it byte by byte (RFC 8446, section 5.1)."""
+    connection.sendall(b"\x16\x03\x03\x40\x00")
+    while True:
+        connection.sendall(b"\x02")
+        time.sleep(0.05)
+
+
+@dataclass
+class Mailbox:
+    """An SMTP server's memory.
+
+    Attributes:
+        refuse: command that is answered with 550.
+        context: for STARTTLS.
+    """
+
+    refuse: str = ""
+    context: ssl.SSLContext | None = None
+    logins: list[str] = field(default_factory=list)
+    secured: list[bool] = field(default_factory=list)
+    messages: list[bytes] = field(default_factory=list)
+
+    def talk(self, connection: socket.socket) -> None:
+        """Speak SMTP (RFC 5321) until QUIT."""
+        connection.sendall(b"220 loopback\r\n")
+        lines = connection.makefile("rb")
+        while line := lines.readline():
+            command = line.decode().split()[0].upper()
+            if command == self.refuse:
+                connection.sendall(b"550 no mail for secret@example.org\r\n")
+            elif command == "EHLO":
+                connection.sendall(b"250-loopback\r\n250-STARTTLS\r\n250 AUTH PLAIN\r\n")
+            elif command == "STARTTLS":
+                connection.sendall(b"220 go on\r\n")
+                connection = self.context.wrap_socket(connection, server_side=True)
+                lines = connection.makefile("rb")
+            elif command == "AUTH":
+                self.logins.append(base64.b64decode(line.split()[2]).decode())
+                connection.sendall(b"235 welcome\r\n")
+            elif command == "DATA":
+                connection.sendall(b"354 go on\r\n")
+                self.messages.append(b"".join(iter(lines.readline, b".\r\n")))
+                self.secured.append(isinstance(connection, ssl.SSLSocket))
+                connection.sendall(b"250 taken\r\n")
+            elif command == "QUIT":
+                connection.sendall(b"221 bye\r\n")
+                break
+            else:
+                connection.sendall(b"250 ok\r\n")

@@ -17,7 +17,14 @@ from datetime import datetime
 from collector.custody.adopt import adopt
 from collector.custody.sealing import Sealing
 from collector.domain.blob import BlobRef, Digest
-from collector.domain.custody import LedgerEntry, PendingEntry, Receipt, Settlement
+from collector.domain.custody import (
+    LedgerEntry,
+    PendingEntry,
+    Proof,
+    Receipt,
+    Settlement,
+    State,
+)
 from collector.domain.journal import Unwrapped
 from collector.domain.mailbox import Fetched, Listing, Unfetched
 from collector.ledger.ledger import Ledger
@@ -132,6 +139,15 @@ class Intake:
                 self.writer.append_settlements(settlements)
                 self.ledger.settle(settlements)
             return settlements
+
+    def supersede(self, strangers: Sequence[Proof], now: datetime) -> list[Settlement]:
+        """Write down that UIDs name other messages now; these are then due as new arrivals."""
+        settlements = [Settlement(each.seq, State.SUPERSEDED, now, now) for each in strangers]
+        if settlements:
+            with self.turn():
+                self.writer.append_settlements(settlements)
+                self.ledger.settle(settlements)
+        return settlements
 
     def seal(self) -> None:
         """Begin to seal the segments that are full, beside the cycles; returns at once.

@@ -47,6 +47,7 @@ class Sealing:
     writer: ArchiveWriter
     ledger: Ledger
     turn: Callable[[], AbstractContextManager[None]]
+    _beginning: threading.Lock = field(default_factory=threading.Lock, init=False)
     _thread: threading.Thread | None = field(default=None, init=False)
     _failure: BaseException | None = field(default=None, init=False)
 
@@ -57,12 +58,12 @@ class Sealing:
             IntegrityError: an earlier one found a damaged segment, or an fsync failed.
         """
         self._check()
-        if self._goes_on():
-            return
         self.writer.roll()
-        if names := self.writer.waiting()[:SEGMENTS_MAX]:
-            self._thread = threading.Thread(target=self._run, args=(names,), daemon=True)
-            self._thread.start()
+        with self._beginning:
+            names = self.writer.waiting()[:SEGMENTS_MAX]
+            if names and not self._goes_on():
+                self._thread = threading.Thread(target=self._run, args=(names,), daemon=True)
+                self._thread.start()
 
     def finish(self, stop: Callable[[], bool]) -> None:
         """Wait until it is done, or until ``stop`` says so.

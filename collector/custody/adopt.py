@@ -70,7 +70,7 @@ class _Adoption:
     def run(self) -> Adopted:
         self.last_seq = self.ledger.last_seq()
         last = self.ledger.last_blob()
-        for found in self.archive.scan(last.segment if last else ""):
+        for found in self.archive.scan_from(last):
             match found:
                 case StoredReceipt():
                     self._receipt(found)

@@ -126,6 +126,20 @@ class Archive:
             if number(name) >= number(start):
                 yield from self._scan_segment(name)
 
+    def scan_from(
+        self, blob: BlobRef | None
+    ) -> Iterator[StoredReceipt | StoredSettlements | Damage]:
+        """Walk what was written since ``blob``, its own frame included (default: all).
+
+        A sealed segment that holds it is passed over: its places were switched when the
+        ledger named all of it.
+        """
+        for name in self._names():
+            if blob is None or number(name) > number(blob.segment):
+                yield from self._scan_segment(name)
+            elif name == blob.segment and not is_sealed(name):
+                yield from self._scan_segment(name, blob.frame_offset)
+
     def segments(self) -> list[SegmentInfo]:
         """Return all segments, in the order they were begun."""
         infos = []
@@ -180,10 +194,12 @@ class Archive:
                 fd = stack.enter_context(reading(self._path(name)))
             yield fd, name
 
-    def _scan_segment(self, name: str) -> Iterator[StoredReceipt | StoredSettlements | Damage]:
+    def _scan_segment(
+        self, name: str, start: int = 0
+    ) -> Iterator[StoredReceipt | StoredSettlements | Damage]:
         try:
             with self._opened(name) as (fd, present):
-                for found in read_segment(Stored(fd), present):
+                for found in read_segment(Stored(fd), present, start if present == name else 0):
                     yield from interpret(present, found) if isinstance(found, Frame) else [found]
         except FrameError as error:
             yield Damage(name, 0, str(error), unread=True)

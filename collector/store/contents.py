@@ -114,8 +114,8 @@ def reading(path: Path) -> Iterator[int]:
         os.close(fd)
 
 
-def read_segment(stored: Stored, segment: str) -> Iterator[Frame | Damage]:
-    """Yield the frames of a segment from its beginning, and what is damaged.
+def read_segment(stored: Stored, segment: str, start: int = 0) -> Iterator[Frame | Damage]:
+    """Yield the frames of a segment from the one at ``start``, and what is damaged.
 
     Bytes at the end of an open segment that are no whole frame, and from which no
     whole frame can be reached, are its torn tail; bytes that could not be read are
@@ -129,7 +129,7 @@ def read_segment(stored: Stored, segment: str) -> Iterator[Frame | Damage]:
     may_be_torn = not is_sealed(segment)
     manifest = _Manifest(segment)
     damaged = False
-    offset = 0
+    offset = start
     while offset < end:
         try:
             extent = measure(stored, offset, end)

@@ -213,8 +213,15 @@ def settle(path: Path) -> None:
     Pages it wrote may still be dirty, or clean without ever having reached the
     disk (a failed fsync).  The fsync sends the first, dropping the cache
     forgets the second; only what is read afterwards is believed.
+
+    Raises:
+        CollectorError: it cannot be opened, as ``write_error`` has it.
+        DurabilityError: an fsync failed.
     """
-    fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError as error:
+        raise write_error(error, path) from error
     try:
         _fsync(fd, path)
         drop_cache(fd)

@@ -98,7 +98,7 @@ def connection(own: list[Field], server: str) -> Connection:
         return Connection("", "")
     said, seen = (decode(each, "utf-8")[0].lower() for each in found.groups())
     address = _ADDRESS.search(seen)
-    first = seen.split()[0] if seen.split() else ""
+    first = seen.split()[0].rstrip(".") if seen.split() else ""
     host = first if "." in first and not first.startswith(("[", "helo=")) else ""
     if host and address and host == (address[1] or address[2]):
         host = ""

@@ -72,9 +72,10 @@ def test_a_cycle_goes_on_while_a_segment_is_sealed(scratch: Path) -> None:
             "000001.sealed",
             "000002",
         ]
-        assert (
-            len(prove(before, intake.archive, intake.ledger, NOW)) == 1
-        )  # read before, proven after
+        proofs = prove(before, intake.archive, intake.ledger, NOW)  # read before, proven after
+        assert len(proofs) == 1
+        (sealed,) = intake.ledger.events(names=["segment.sealed"])
+        assert (sealed.keys["segment"], sealed.keys["raw_bytes"]) == ("000001.sealed", 40_000_000)
 
 
 def test_the_stop_sign_ends_the_waiting(scratch: Path) -> None:

@@ -89,12 +89,12 @@ class Header:
         return name in self._values
 
     def all(self, name: bytes) -> list[bytes]:
-        """Return the unfolded values of every field of that name (lower case)."""
+        """Return the unfolded values of every field of that name (one of ``ASKED``)."""
         values = self._values.get(name)
         return [unfold(value) for value in values] if values else []
 
     def first(self, name: bytes) -> bytes:
-        """Return the first unfolded value of that name, empty when there is none."""
+        """Return the first unfolded value of that name (one of ``ASKED``), or nothing."""
         values = self._values.get(name)
         return unfold(values[0]) if values else b""
 

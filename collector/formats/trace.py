@@ -63,9 +63,10 @@ def own_fields(header: Header, received_count: int) -> list[Field]:
 
     Without any Received line nothing is known to be ours.
     """
-    places = [place for place, (name, _) in enumerate(header.fields) if name == b"received"]
+    fields = header.fields
+    places = [place for place, (name, _) in enumerate(fields) if name == b"received"]
     last = places[:received_count][-1:]
-    return header.fields[: last[0] + 1] if last else []
+    return fields[: last[0] + 1] if last else []
 
 
 def results_below(header: Header, own: list[Field]) -> list[Field]:

@@ -16,7 +16,7 @@ export PATH := $(PATH):/usr/sbin:/sbin
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo run test test-slow check format lint types layers fix corpus faults bench
+.PHONY: help demo run test test-slow check format lint types layers fix corpus faults mutants bench
 .PHONY: bench-formats fuzz clean tools compiler
 
 help:
@@ -26,7 +26,8 @@ help:
 	@echo 'make test-slow  the slow ones'
 	@echo 'make check      format, lint, types, layers, tests'
 	@echo 'make fix        let the formatter and the linter mend what they can'
-	@echo 'make faults     only the tests that kill, fail and cut the power, slow ones included'
+	@echo 'make faults     kills and failures at every system call, 3,000 power cuts; half an hour'
+	@echo 'make mutants    plants mistakes in the program and looks which tests find them; an hour'
 	@echo 'make corpus CORPUS=DIR   a whole mail corpus through a real Dovecot, compared'
 	@echo 'make bench [BENCH=...]   beside other programs and the limit of this machine'
 	@echo 'make fuzz [SECONDS=600]  feeds the message reader until it breaks'
@@ -71,7 +72,10 @@ corpus: $(VENV)/.checks tools
 	$(BIN)/python tests/corpus/run_corpus.py "$(CORPUS)"
 
 faults: $(VENV)/.checks tools
-	$(PYTEST) tests/faults
+	$(BIN)/python tests/faults/run_faults.py
+
+mutants: $(VENV)/.checks tools
+	$(BIN)/python tests/faults/run_mutants.py
 
 bench: $(VENV)/.checks tools compiler
 	$(BIN)/python tests/bench/run_bench.py $(BENCH)

@@ -240,6 +240,8 @@ class ArchiveWriter:
                     self._current.close()
                 if mark == CLOSED and not self._broken:
                     self._lock.mark(CLOSED)
+            except OSError as error:
+                raise durable.write_error(error, self._layout.lock_file) from error
             finally:
                 self._lock.release()
 

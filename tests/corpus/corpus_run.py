@@ -13,9 +13,10 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from collector.cli.main import app
 from collector_program import Collector
 from imap_eyes import ImapUser
+
+from collector.cli.main import app
 
 APPEND_BYTES_MAX = 8 * 1024 * 1024
 

@@ -1,4 +1,4 @@
-"""Lets these tests read archives as a stranger would, work in memory, and run with a seeded mistake."""
+"""Lets these tests read archives as a stranger would, in memory, and with a seeded mistake."""
 
 import sys
 import tempfile
@@ -9,7 +9,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "faults"))
 
-import mutants  # noqa: E402 - found by the line before
+import mutants
 
 mutants.apply_from_environment()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -25,9 +26,9 @@ def new_world(root: Path) -> World:
     return world
 
 
-def two_cycles(world: World, fault: Fault) -> None:
-    """Collect everything, then settle it, checking after every step."""
-    fault.after = world.check
+def two_cycles(world: World, fault: Fault, after: Callable[[], object] | None = None) -> None:
+    """Collect everything, then settle it, checking (or calling ``after``) after every step."""
+    fault.after = after or world.check
     world.cycle(fault)
     world.cycle(fault)
 
@@ -94,10 +95,8 @@ def test_nothing_is_deleted_after_an_integrity_error(
             if fault.fired:
                 seen.append(len(world.server.deleted))
 
-        fault.after = note
         with pytest.raises(IntegrityError):
-            for _ in range(2):
-                world.cycle(fault)
+            two_cycles(world, fault, after=note)
         assert set(deleted_when_fired) == {len(world.server.deleted)}
         world.restart()
 

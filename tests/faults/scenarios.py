@@ -1,0 +1,166 @@
+"""What the collector is doing when it is stopped: mailboxes and archives to begin with.
+
+Rule: a scenario is prepared once and copied for every run, so that all runs
+begin alike.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import os
+import shutil
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import fault_mail
+from archive_reader import read_archive
+from forked_program import Program
+from maildirs import Maildirs
+
+ARCHIVE = "archive"
+LARGE_BYTES = 2_200_000
+CONFIG = """
+[archive]
+path = "{archive}"
+
+[log]
+level = "info"
+format = "json"
+
+[[mailbox]]
+name = "journal"
+host = "127.0.0.1"
+port = {port}
+security = "plain"
+username = "{user}"
+password_file = "{password}"
+"""
+
+FRESH, RECOVERY = "first start", "recovery"
+SHAPES = ("single", "batch", "batches", RECOVERY)
+"""One message; many in one commit, two of them alike; several commits, by size; what a
+process left that was killed between storing and committing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """One shape of work with messages of one format."""
+
+    shape: str
+    kind: str
+
+    def __str__(self) -> str:
+        return f"{self.shape}-{self.kind}".replace(" ", "-")
+
+    def messages(self) -> list[bytes]:
+        """Return what is delivered, in this order."""
+        numbers = {FRESH: 2, "single": 1, "batch": 5, "batches": 3, RECOVERY: 4}[self.shape]
+        size_bytes = LARGE_BYTES if self.shape == "batches" else 1500
+        raws = [fault_mail.message(self.kind, number, size_bytes) for number in range(numbers)]
+        return [*raws, raws[1]] if self.shape == "batch" else raws
+
+
+_NUMBERS = itertools.count(1)
+
+ALL = (
+    Scenario(FRESH, fault_mail.PLAIN),
+    *(Scenario(shape, kind) for shape in SHAPES for kind in fault_mail.FORMATS),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A Dovecot on loopback, as these suites need it."""
+
+    port: int
+    password: str
+    maildirs: Maildirs
+
+
+@dataclass(slots=True)
+class Stage:
+    """A mailbox and an archive that one run works on.
+
+    Attributes:
+        user: owner of the mailbox.
+        root: directory of this stage.
+        archive: the archive's directory.
+        delivered: SHA-256 of every message that was ever delivered.
+    """
+
+    server: Server
+    user: str
+    root: Path
+    archive: Path
+    delivered: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def config(self) -> str:
+        """The option that names the configuration."""
+        return f"--config={self.root / 'collector.toml'}"
+
+    def left(self) -> Counter[str]:
+        """Return what is in the mailbox, by SHA-256."""
+        return self.server.maildirs.content(self.user)
+
+    def deliver(self, messages: Sequence[bytes]) -> None:
+        """Put messages into the mailbox."""
+        self.delivered += Counter(hashlib.sha256(raw).hexdigest() for raw in messages)
+        self.server.maildirs.fill(self.user, messages)
+
+    def write_config(self, *more: str) -> None:
+        """Write the configuration, with ``more`` lines for the mailbox, and the password."""
+        password = self.root / "password"
+        password.write_text(self.server.password)
+        password.chmod(0o600)
+        text = CONFIG.format(
+            archive=self.archive, port=self.server.port, user=self.user, password=password
+        )
+        (self.root / "collector.toml").write_text("\n".join([text, *more, ""]))
+
+    def copy(self, root: Path, archive: Path | None = None) -> Stage:
+        """Return another stage in the same state, or with the mailbox alone for an ``archive``."""
+        user = f"{self.user}-{next(_NUMBERS)}"  # no late session of an earlier run can meet it
+        other = Stage(self.server, user, root, archive or root / ARCHIVE, Counter(self.delivered))
+        root.mkdir(parents=True)
+        if archive is None and self.archive.exists():
+            shutil.copytree(self.archive, other.archive)
+        self.server.maildirs.copy(other.user, self.user)
+        other.write_config()
+        return other
+
+    def remove(self) -> None:
+        """Remove mailbox and archive."""
+        self.server.maildirs.remove(self.user)
+        shutil.rmtree(self.root, ignore_errors=True)
+
+
+def new_stage(server: Server, root: Path, archive: Path | None = None) -> Stage:
+    """Return an empty mailbox and no archive."""
+    root.mkdir(parents=True)
+    stage = Stage(server, f"faults-{os.getpid()}-{next(_NUMBERS)}", root, archive or root / ARCHIVE)
+    server.maildirs.fill(stage.user, [])
+    stage.write_config()
+    return stage
+
+
+def prepare(scenario: Scenario, server: Server, root: Path, program: Program) -> Stage:
+    """Return the stage a scenario begins with; only the first one begins without an archive."""
+    stage = new_stage(server, root)
+    if scenario.shape != FRESH:
+        assert program.run(stage.config, "collect").returncode == 0
+    stage.deliver(scenario.messages())
+    return _stored_not_committed(stage, program) if scenario.shape == RECOVERY else stage
+
+
+def _stored_not_committed(stage: Stage, program: Program) -> Stage:
+    """Let the process be killed when its batch is in the segment and nowhere named."""
+    segment = ("-P", str(stage.archive / "segments/000001.tar.zst"))
+    kill = ("-e", "trace=fdatasync", "-e", "inject=fdatasync:signal=KILL:when=1")
+    program.run(stage.config, "collect", strace=(*segment, *kill))
+    found = read_archive(stage.archive)
+    assert len(found.receipts) > len(found.rows), "no batch is stored and not committed"
+    return stage

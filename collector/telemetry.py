@@ -33,6 +33,7 @@ EVENTS = {
     "cycle.failed": "a mailbox could not be worked off now; it is tried again after a pause",
     "cycle.finished": "a folder was worked off; at debug when there was nothing to do",
     "ledger.rebuilt": "a new ledger was made from the segments",
+    "log.behind": "events could not be put into the log now; it is tried again",
     "mailbox.refused": "archived and proven, but the mailbox does not let messages go",
     "mailbox.renumbered": "UIDVALIDITY changed; everything in it is collected again",
     "mailbox.restored": "the server's next UID fell; nothing is deleted in this cycle",

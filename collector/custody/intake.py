@@ -14,15 +14,20 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 
+import structlog
+
 from collector.custody.adopt import adopt
 from collector.custody.sealing import Sealing
 from collector.domain.blob import BlobRef, Digest
 from collector.domain.custody import LedgerEntry, PendingEntry, Receipt, Settlement
+from collector.domain.errors import CycleError
 from collector.domain.journal import Unwrapped
 from collector.domain.mailbox import Fetched, Listing, Unfetched
 from collector.ledger.ledger import Ledger
 from collector.store.archive import Archive
 from collector.store.writer import ArchiveWriter
+
+log = structlog.get_logger("collector.custody")
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +137,27 @@ class Intake:
                 self.writer.append_settlements(settlements)
                 self.ledger.settle(settlements)
             return settlements
+
+    def attest(self) -> None:
+        """Put what was recorded since the last call into the log, in a segment first.
+
+        What cannot be done now is done the next time.
+
+        Raises:
+            IntegrityError: as ``turn``.
+        """
+        try:
+            self._log_events()
+        except CycleError as error:
+            log.warning("log.behind", error=error.problem, hint=error.hint)
+
+    def _log_events(self) -> None:
+        with self.turn():
+            while events := self.ledger.unlogged_events():
+                self.level = False  # until the leaves stand in the order of the segments
+                self.writer.append_events(events)
+                self.ledger.log_events(events)
+                self.level = True
 
     def seal(self) -> None:
         """Begin to seal the segments that are full, beside the cycles; returns at once.

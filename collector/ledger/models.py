@@ -15,6 +15,7 @@ from __future__ import annotations
 from peewee import (
     BigAutoField,
     BigIntegerField,
+    BlobField,
     BooleanField,
     CompositeKey,
     ForeignKeyField,
@@ -265,6 +266,33 @@ class Event(Model):
         table_name = "events"
 
 
+class Leaf(Model):
+    """One leaf of the Merkle tree, at ``position`` from 0: an entry or an event; never changed.
+
+    Bound to no other table: a leaf outlives what it stands for.
+    """
+
+    position = BigIntegerField(primary_key=True)
+    hash = BlobField()
+    entry_seq = BigIntegerField(null=True, unique=True)
+    event_number = BigIntegerField(null=True, unique=True)
+
+    class Meta:
+        table_name = "leaves"
+
+
+class Node(Model):
+    """One complete subtree of 2**level leaves, ``level`` from 1; never changed."""
+
+    level = BigIntegerField()
+    place = BigIntegerField(column_name="index")
+    hash = BlobField()
+
+    class Meta:
+        table_name = "nodes"
+        primary_key = CompositeKey("level", "place")
+
+
 TABLES: tuple[type[Model], ...] = (
     Folder,
     Entry,
@@ -279,4 +307,6 @@ TABLES: tuple[type[Model], ...] = (
     Deletion,
     SetAside,
     Event,
+    Leaf,
+    Node,
 )

@@ -5,9 +5,8 @@ Rule: values only; the SQL is in ``records`` and ``status``.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from collector.domain.custody import LedgerEntry, State, Summary
 from collector.domain.journal import Kind, Unwrapped
@@ -87,16 +86,6 @@ class SetAsideMessage:
     what: str
     first_at: datetime
     next_try_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    """Something that happened, as it was recorded."""
-
-    at: datetime
-    name: str
-    mailbox: str
-    keys: dict[str, Any] = field(hash=False)
 
 
 @dataclass(frozen=True, slots=True)

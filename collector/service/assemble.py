@@ -66,7 +66,9 @@ def open_house(settings: Settings) -> Iterator[House]:
                 house = House(archive, ledger, Intake(writer, ledger, archive))
                 if recovered:
                     house.record("archive.recovered", segments=recovered)
+                house.intake.attest()
                 yield house
+                house.intake.attest()
         finally:
             ledger.close()
 

@@ -37,13 +37,20 @@ from collector.store.layout import (
 from collector.store.member import member_bytes
 from collector.store.receipt import JSON_BYTES_MAX
 from collector.store.spool import spooled
-from collector.store.stored import StoredReceipt, StoredSettlements, interpret
+from collector.store.stored import (
+    Meaning,
+    StoredEvents,
+    StoredReceipt,
+    StoredSettlements,
+    interpret,
+)
 
 __all__ = [
     "Archive",
     "Damage",
     "Reread",
     "SegmentInfo",
+    "StoredEvents",
     "StoredReceipt",
     "StoredSettlements",
 ]
@@ -117,7 +124,7 @@ class Archive:
         for segment, group in groupby(in_place, key=lambda blob: blob.segment):
             yield from self._reread_segment(segment, list(group))
 
-    def scan(self, start: str = "") -> Iterator[StoredReceipt | StoredSettlements | Damage]:
+    def scan(self, start: str = "") -> Iterator[Meaning]:
         """Walk the segments from ``start`` on (default: all), in the order written.
 
         Every message has been compared with its receipt.
@@ -174,7 +181,7 @@ class Archive:
                 fd = stack.enter_context(reading(self._path(name)))
             yield fd, name
 
-    def _scan_segment(self, name: str) -> Iterator[StoredReceipt | StoredSettlements | Damage]:
+    def _scan_segment(self, name: str) -> Iterator[Meaning]:
         try:
             with self._opened(name) as (fd, present):
                 for found in read_segment(Stored(fd), present):

@@ -89,9 +89,9 @@ class FaultyLedger:
         """Keep what a poll said."""
         return self.fault.step("observe", lambda: self._ledger.observe(listing, now))
 
-    def commit(self, pending: Sequence[PendingEntry]):
+    def commit(self, pending: Sequence[PendingEntry], *, gaps: bool = False):
         """Take a batch over."""
-        return self.fault.step("commit", lambda: self._ledger.commit(pending))
+        return self.fault.step("commit", lambda: self._ledger.commit(pending, gaps=gaps))
 
     def reread(self, seqs: Sequence[int]):
         """Read rows back for a proof."""

@@ -68,6 +68,25 @@ class Log:
         with self.database.reading():
             return size(self.database)
 
+    def head(self) -> tuple[int, bytes]:
+        """Return the number of leaves and the root hash over them.
+
+        Raises:
+            IntegrityError: as ``root``.
+        """
+        tree_size = self.size()
+        return tree_size, self.root(tree_size)
+
+    def continues(self, old: int, old_root: bytes, new: int, new_root: bytes) -> bool:
+        """Prove that the log of ``new`` leaves begins with the one of ``old``, and check it.
+
+        Raises:
+            IntegrityError: as ``root``.
+            ValueError: the old tree is the larger one.
+        """
+        proof = self.prove_consistency(old, new)
+        return merkle.verify_consistency(old, new, proof, old_root, new_root)
+
     def root(self, tree_size: int) -> bytes:
         """Return the root hash over the first ``tree_size`` leaves.
 

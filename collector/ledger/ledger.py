@@ -11,7 +11,7 @@ All methods raise ``CycleError`` (disk full, locked too long), ``IntegrityError`
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from pathlib import Path
@@ -21,13 +21,14 @@ from collector.domain.custody import LedgerEntry, PendingEntry, Proof, Settlemen
 from collector.domain.errors import ConfigError, MessageError
 from collector.domain.evidence import Event
 from collector.domain.mailbox import Listing, MailboxId, MessageRef
-from collector.ledger import consistency, entries, log, polls, records, states, status
+from collector.ledger import consistency, entries, log, log_audit, polls, records, states, status
 from collector.ledger.database import LedgerDatabase, file_exists
 from collector.ledger.log import Log
 from collector.ledger.migrate import SyncDirectory, check_migrated, is_unmade, migrate
 from collector.ledger.query import (
     EVERYTHING,
     Filter,
+    LogProblem,
     MailboxStatus,
     Observation,
     Record,
@@ -246,6 +247,12 @@ class Ledger:
         """Return what is wrong with the ledger itself; empty when nothing is."""
         return consistency.problems(self._database)
 
+    def check_log(
+        self, roots: Mapping[int, bytes], progress: Callable[[int], None] = lambda _count: None
+    ) -> Iterator[LogProblem]:
+        """Yield where rows, leaves, tree and the roots that were signed (by size) disagree."""
+        return log_audit.problems(self._database, roots, progress)
+
     def mailbox_status(self) -> list[MailboxStatus]:
         """Return how every folder stands, by name."""
         with self._database.reading():
@@ -284,6 +291,11 @@ class Ledger:
         """
         with self._database.writing():
             return log.add_events(self._database, events)
+
+    def event(self, number: int) -> Event | None:
+        """Return one event, ``None`` when there is none of that number."""
+        with self._database.reading():
+            return log.find_event(self._database, number)
 
     def events(
         self, names: Sequence[str] = (), since: datetime | None = None, limit: int = EVENTS_MAX

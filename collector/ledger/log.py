@@ -10,7 +10,7 @@ that writes the archive puts it into a segment and then gives it one.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -48,11 +48,6 @@ _EVENTS_AFTER = written(
     models.Event.select().where(models.Event.id > VALUE).order_by(models.Event.id).limit(VALUE)
 )
 _EVENT = written(models.Event.select().where(models.Event.id == VALUE))
-_LEAVES = written(
-    Leaf.select(Leaf.position, Leaf.hash, Leaf.entry_seq, Leaf.event_number)
-    .where(Leaf.position >= VALUE)
-    .order_by(Leaf.position)
-)
 _INSERT_LEAF = "INSERT INTO leaves (position, hash, entry_seq, event_number) VALUES (?, ?, ?, ?)"
 _INSERT_NODE = 'INSERT INTO nodes ("level", "index", "hash") VALUES (?, ?, ?)'
 
@@ -151,17 +146,23 @@ def add_events(database: LedgerDatabase, events: Iterable[Event]) -> int:
     last = _last_logged(database)
     added = [event for event in events if event.number > last]
     for event in added:
-        found = database.named(_EVENT, [event.number])
-        if not found:
+        found = find_event(database, event.number)
+        if found is None:
             database.insert(models.Event, [event_row(event)])
-        elif decode_event(found[0]) != event:
+        elif found != event:
             raise IntegrityError(
                 "the ledger's event differs from the stored one",
                 subject=f"event {event.number}",
                 hint="run `collector verify`; the segments are right",
             )
-    _add(database, ((_event_leaf(event), None, event.number) for event in added))
+    _add(database, ((encode_event_leaf(event), None, event.number) for event in added))
     return len(added)
+
+
+def find_event(database: LedgerDatabase, number: int) -> Event | None:
+    """Return one event, ``None`` when there is none of that number."""
+    found = database.named(_EVENT, [number])
+    return decode_event(found[0]) if found else None
 
 
 def record_event(
@@ -202,7 +203,8 @@ def decode_event(row: Row) -> Event:
     )
 
 
-def _event_leaf(event: Event) -> bytes:
+def encode_event_leaf(event: Event) -> bytes:
+    """Return the canonical bytes of an event."""
     return event_leaf(event.number, event.at, event.name, event.mailbox, event.keys)
 
 
@@ -240,8 +242,3 @@ def _reader(database: LedgerDatabase) -> merkle.ReadNode:
         return bytes(found[0])
 
     return read
-
-
-def each_leaf(database: LedgerDatabase, start: int) -> Iterator[tuple[Any, ...]]:
-    """Yield (position, hash, entry_seq, event_number) from a position on."""
-    yield from database.tuples(_LEAVES, [start])

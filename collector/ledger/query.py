@@ -89,6 +89,18 @@ class SetAsideMessage:
 
 
 @dataclass(frozen=True, slots=True)
+class LogProblem:
+    """One thing about the log that is not as it was recorded.
+
+    Attributes:
+        seq: the entry concerned, ``None`` when it is not one entry.
+    """
+
+    what: str
+    seq: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class MailboxStatus:
     """How one folder of a mailbox stands.
 

@@ -44,6 +44,7 @@ EVENTS = {
     "message.quarantined": "archived, but its envelope was not understood",
     "message.set_aside": "the server would not hand a message over; it stays in the mailbox",
     "message.vanished": "a message left the mailbox without us",
+    "proof.written": "the proof of one message was written out for somebody else",
     "segment.kept": "a full segment could not be sealed now; it is read as it is and tried again",
     "segment.sealed": "a full segment was rewritten, proven and closed for ever",
     "server.alerted": "the mail server says what a person must read (RFC 9051, section 7.1)",

@@ -12,11 +12,13 @@ from collector import __version__
 from collector.cli import (
     backfill,
     check,
+    check_proof,
     collect,
     demo,
     export,
     list_,
     migrate,
+    prove,
     rebuild,
     reconcile,
     run,
@@ -46,8 +48,9 @@ app = typer.Typer(
 )
 
 COMMANDS = (demo, check, run, collect, backfill, verify, reconcile, status, list_, show, export)
-for module in (*COMMANDS, rebuild, migrate):
-    app.command(name=module.__name__.rpartition(".")[2].rstrip("_"))(module.command)
+for module in (*COMMANDS, prove, check_proof, rebuild, migrate):
+    name = module.__name__.rpartition(".")[2].rstrip("_").replace("_", "-")
+    app.command(name=name)(module.command)
 
 
 def _version(wanted: bool) -> None:

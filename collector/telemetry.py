@@ -29,6 +29,8 @@ EVENTS = {
     "archive.exported": "messages were written out for somebody else",
     "archive.recovered": "segments had an end that was not committed: taken over or left behind",
     "backfill.finished": "older mail of the named folders was collected",
+    "checkpoint.shown": "an authority or an anchor outside has the newest checkpoint",
+    "checkpoint.unseen": "an authority or an anchor outside could not be reached; tried again",
     "custody.broken": "stored bytes are not what was recorded, or an fsync failed; all stops",
     "cycle.failed": "a mailbox could not be worked off now; it is tried again after a pause",
     "cycle.finished": "a folder was worked off; at debug when there was nothing to do",

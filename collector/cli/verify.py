@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -39,6 +40,10 @@ def command(
             "those that lie beside the checkpoints.",
         ),
     ] = None,
+    anchors: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="FILE", help="Checkpoints kept outside; may be given again."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
     """Re-read and re-hash everything, compare ledger, log and segments, name what is broken."""
@@ -48,6 +53,7 @@ def command(
         since=since.replace(tzinfo=UTC) if since else None,
         bodies=not without_bodies,
         keys=tuple(key or ()),
+        anchors=tuple(anchors or ()),
     )
     began_s = time.monotonic()
     with progress_bar("verifying") as move:

@@ -11,18 +11,22 @@ from typing import Annotated, Any, Self
 
 from pydantic import Field, PrivateAttr, field_validator, model_validator
 
-from collector.config.values import Section, Text, refused
+from collector.config.values import FilePath, Section, Text, Texts, refused
 
 _ORIGIN = re.compile(r"[^\s+]+")
 
 
 class EvidenceSettings(Section):
-    """The name of the log and the key that signs its checkpoints."""
+    """The name of the log, the key that signs its checkpoints, and who else sees them."""
 
     origin: Text | None = None
     key_file: Path | None = None
     key_command: Annotated[tuple[Text, ...], Field(min_length=1)] | None = None
     public_key: Text | None = None
+    stamp_urls: Texts = ()
+    stamp_certificates: FilePath | None = None
+    anchor_files: tuple[FilePath, ...] = ()
+    anchor_urls: Texts = ()
     _directory: Path = PrivateAttr(default=Path())
 
     def model_post_init(self, context: Any, /) -> None:  # noqa: ANN401 - pydantic's signature

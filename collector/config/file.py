@@ -110,7 +110,7 @@ def _digest(file: ConfigFile) -> str:
         mode="json",
         exclude={
             "mailboxes": {"__all__": {"password_command"}},
-            "evidence": {"key_command"},
+            "evidence": {"key_command", "anchor_urls"},
         },
     )
     return f"sha256:{hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()}"

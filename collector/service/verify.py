@@ -5,15 +5,23 @@ Rule: reads only; runs beside the service.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 
 from collector.config import Settings
 from collector.custody.audit import Audit, Problem, Signed
+from collector.custody.checkpoints import checkpoint_files, read_file
+from collector.domain.errors import IntegrityError
+from collector.domain.evidence import Checkpoint
+from collector.domain.finding import Grade
+from collector.evidence.comparison import compare_anchors, read_anchors
 from collector.evidence.note import VerifierKey
+from collector.ledger.log import Log
 from collector.service.assemble import open_reading
 from collector.service.evidence import directory_of, known_keys
+from collector.service.outside import authorities, stamped_sizes, stamps_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +32,7 @@ class Wanted:
         sample: so many entries, drawn at random; ``None``: all.
         since: entries committed at this instant or later; ``None``: all.
         bodies: read the messages, too.
+        anchors: files of notes that were kept outside.
         keys: verifier keys that were published; none: those beside the checkpoints.
     """
 
@@ -31,6 +40,7 @@ class Wanted:
     since: datetime | None = None
     bodies: bool = True
     keys: tuple[str, ...] = ()
+    anchors: tuple[Path, ...] = ()
 
 
 def verify(
@@ -51,13 +61,36 @@ def verify(
         progress = _Progress(lambda done: move(done, total))
         signed = Signed(directory_of(root), keys)
         audit = Audit(archive, ledger, signed, progress.entry, progress.leaf)
+        outside = [*_anchored(wanted.anchors, ledger.log, keys), *_stamped(settings, signed)]
         if not wanted.bodies:
-            return entries, list(audit.without_bodies())
+            return entries, [*audit.without_bodies(), *outside]
         if wanted.sample is None and wanted.since is None:
             problems = list(audit.everything())
         else:
             problems = list(audit.some(wanted.since, wanted.sample))
-        return progress.entries, problems
+        return progress.entries, [*problems, *outside]
+
+
+def _anchored(anchors: Sequence[Path], log: Log, keys: Sequence[VerifierKey]) -> Iterator[Problem]:
+    """Compare the log with notes that were kept outside."""
+    for path in anchors:
+        size, root = log.head()
+        head = Checkpoint(keys[-1].name if keys else "", size, root)
+        for finding in compare_anchors(read_anchors(path), head, log.root, keys):
+            if finding.grade is not Grade.OK:
+                yield Problem(finding.detail, f"anchors {path}")
+
+
+def _stamped(settings: Settings, signed: Signed) -> Iterator[Problem]:
+    """Verify the time stamps of the authorities that are configured."""
+    known = authorities(settings)
+    sizes = stamped_sizes(signed.directory) if known else set()
+    for path in checkpoint_files(signed.directory):
+        if int(path.stem) in sizes:
+            try:
+                stamps_of(signed.directory, read_file(path, signed.keys), known)
+            except IntegrityError as error:
+                yield Problem(error.what, f"time stamp of checkpoint {path.name}")
 
 
 @dataclass(slots=True)

@@ -38,6 +38,7 @@ EVENTS = {
     "log.behind": "events could not be put into the log, or its head not be signed; tried again",
     "log.continued": "a day went by; there is a checkpoint for it though nothing else happened",
     "log.key_changed": "checkpoints are signed with another key from here on",
+    "mailbox.gap": "UIDs were given out that were never listed: arrived and removed between polls?",
     "mailbox.refused": "archived and proven, but the mailbox does not let messages go",
     "mailbox.renumbered": "UIDVALIDITY changed; everything in it is collected again",
     "mailbox.restored": "the server's next UID fell; nothing is deleted in this cycle",

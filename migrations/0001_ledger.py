@@ -26,6 +26,7 @@ class Folder(Model):
     folder = TextField()
     uidvalidity = BigIntegerField(null=True)
     uidnext = BigIntegerField(null=True)
+    accounted_to = BigIntegerField(null=True)
     waiting_count = BigIntegerField()
     polled_at = TextField(null=True)
     last_cycle_at = TextField(null=True)

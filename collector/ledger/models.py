@@ -25,13 +25,18 @@ from peewee import (
 
 
 class Folder(Model):
-    """One folder of one configured mailbox, and what its last poll and cycle said."""
+    """One folder of one configured mailbox, and what its last poll and cycle said.
+
+    ``accounted_to``: every UID below it was listed or told of as a gap; of the first
+    complete listing on.
+    """
 
     id = BigAutoField()
     mailbox = TextField()
     folder = TextField()
     uidvalidity = BigIntegerField(null=True)
     uidnext = BigIntegerField(null=True)
+    accounted_to = BigIntegerField(null=True)
     waiting_count = BigIntegerField()
     polled_at = TextField(null=True)
     last_cycle_at = TextField(null=True)

@@ -66,11 +66,14 @@ class Observation:
         uidvalidity_before: the last one, when it was another.
         uidnext_before: the last one, when UIDNEXT fell under the same UIDVALIDITY.
         lost: set aside before, and no longer listed; told once.
+        gap: UIDs that were given out since the last complete listing and never listed,
+            as (first, last); told once.
     """
 
     uidvalidity_before: int | None
     uidnext_before: int | None
     lost: tuple[MessageRef, ...]
+    gap: tuple[tuple[int, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,7 @@ from collector.domain.errors import CollectorError
 EVENTS = {
     "archive.exported": "messages were written out for somebody else",
     "archive.recovered": "segments had an end that was not committed: taken over or left behind",
+    "archive.verified": "messages were read again and compared with ledger, log and segments",
     "backfill.finished": "older mail of the named folders was collected",
     "checkpoint.shown": "an authority or an anchor outside has the newest checkpoint",
     "checkpoint.unseen": "an authority or an anchor outside could not be reached; tried again",

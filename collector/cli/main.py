@@ -21,6 +21,7 @@ from collector.cli import (
     prove,
     rebuild,
     reconcile,
+    report,
     run,
     show,
     status,
@@ -48,7 +49,7 @@ app = typer.Typer(
 )
 
 COMMANDS = (demo, check, run, collect, backfill, verify, reconcile, status, list_, show, export)
-for module in (*COMMANDS, prove, check_proof, rebuild, migrate):
+for module in (*COMMANDS, report, prove, check_proof, rebuild, migrate):
     name = module.__name__.rpartition(".")[2].rstrip("_").replace("_", "-")
     app.command(name=name)(module.command)
 

@@ -21,12 +21,23 @@ from collector.domain.custody import LedgerEntry, PendingEntry, Proof, Settlemen
 from collector.domain.errors import ConfigError, MessageError
 from collector.domain.evidence import Event
 from collector.domain.mailbox import Listing, MailboxId, MessageRef
-from collector.ledger import consistency, entries, log, log_audit, polls, records, states, status
+from collector.ledger import (
+    consistency,
+    days,
+    entries,
+    log,
+    log_audit,
+    polls,
+    records,
+    states,
+    status,
+)
 from collector.ledger.database import LedgerDatabase, file_exists
 from collector.ledger.log import Log
 from collector.ledger.migrate import SyncDirectory, check_migrated, is_unmade, migrate
 from collector.ledger.query import (
     EVERYTHING,
+    DayFigures,
     Filter,
     LogProblem,
     MailboxStatus,
@@ -252,6 +263,10 @@ class Ledger:
     ) -> Iterator[LogProblem]:
         """Yield where rows, leaves, tree and the roots that were signed (by size) disagree."""
         return log_audit.problems(self._database, roots, progress)
+
+    def day_figures(self, since: datetime, before: datetime) -> list[DayFigures]:
+        """Return by day and folder what became of the messages archived in [since, before)."""
+        return days.day_figures(self._database, since, before)
 
     def mailbox_status(self) -> list[MailboxStatus]:
         """Return how every folder stands, by name."""

@@ -6,7 +6,7 @@ Rule: values only; the SQL is in ``records`` and ``status``.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
 from collector.domain.custody import LedgerEntry, State, Summary
 from collector.domain.journal import Kind, Unwrapped
@@ -89,6 +89,35 @@ class SetAsideMessage:
     what: str
     first_at: datetime
     next_try_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class DayFigures:
+    """What became of the messages that one folder had archived on one day (UTC).
+
+    Every entry is counted once among ``expunged`` to ``in_mailbox``; together they are
+    ``archived``.
+
+    Attributes:
+        duplicates, quarantined: of those archived.
+        in_mailbox: not known to have left the mailbox.
+        exposed_s_max: longest time from arrival (INTERNALDATE) to the first proof, of
+            those that have both.
+        silence_s_max: longest time without an arrival that ended on this day, in this
+            folder, within the period asked for.
+    """
+
+    day: date
+    mailbox: MailboxId
+    archived: int = 0
+    duplicates: int = 0
+    quarantined: int = 0
+    expunged: int = 0
+    vanished: int = 0
+    superseded: int = 0
+    in_mailbox: int = 0
+    exposed_s_max: float | None = None
+    silence_s_max: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,11 +1,12 @@
 """Verifies an archive as a person asked for it: ``collector verify``.
 
-Rule: reads only; runs beside the service.
+Rule: runs beside the service, and writes nothing but that it ran.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -13,7 +14,8 @@ from pathlib import Path
 from collector.config import Settings
 from collector.custody.audit import Audit, Problem, Signed
 from collector.custody.checkpoints import checkpoint_files, read_file
-from collector.domain.errors import IntegrityError
+from collector.custody.watch import utc_now
+from collector.domain.errors import CollectorError, IntegrityError
 from collector.domain.evidence import Checkpoint
 from collector.domain.finding import Grade
 from collector.evidence.comparison import compare_anchors, read_anchors
@@ -62,13 +64,20 @@ def verify(
         signed = Signed(directory_of(root), keys)
         audit = Audit(archive, ledger, signed, progress.entry, progress.leaf)
         outside = [*_anchored(wanted.anchors, ledger.log, keys), *_stamped(settings, signed)]
+        whole = wanted.bodies and wanted.sample is None and wanted.since is None
         if not wanted.bodies:
             return entries, [*audit.without_bodies(), *outside]
-        if wanted.sample is None and wanted.since is None:
-            problems = list(audit.everything())
-        else:
-            problems = list(audit.some(wanted.since, wanted.sample))
-        return progress.entries, [*problems, *outside]
+        found = audit.everything() if whole else audit.some(wanted.since, wanted.sample)
+        problems = [*found, *outside]
+        with suppress(CollectorError):  # a copy that is read-only, or what was just found broken
+            ledger.record_event(
+                "archive.verified",
+                utc_now(),
+                whole=whole,
+                entries_count=progress.entries,
+                broken=len(problems),
+            )
+        return progress.entries, problems
 
 
 def _anchored(anchors: Sequence[Path], log: Log, keys: Sequence[VerifierKey]) -> Iterator[Problem]:

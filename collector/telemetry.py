@@ -46,6 +46,7 @@ EVENTS = {
     "message.cleared": "proof and intent to delete are written down, the deletion is asked for",
     "message.committed": "a message is ours: durable in a segment, named by the ledger",
     "message.quarantined": "archived, but its envelope was not understood",
+    "message.replaced": "a UID names another message than the proven one; that one is left alone",
     "message.set_aside": "the server would not hand a message over; it stays in the mailbox",
     "message.vanished": "a message left the mailbox without us",
     "proof.written": "the proof of one message was written out for somebody else",

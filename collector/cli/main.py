@@ -81,8 +81,14 @@ def _options(
     context.obj = config
 
 
+GIL_SWITCH_S = 0.0001
+"""Fetching, storing and proving run side by side and wait for sockets and disks often; with
+Python's 5 ms a thread that comes back waits longer for its turn than for the disk."""
+
+
 def main() -> None:
     """Run the command line; never returns."""
+    sys.setswitchinterval(GIL_SWITCH_S)
     try:
         app()
     except CollectorError as error:

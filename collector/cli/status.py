@@ -33,6 +33,8 @@ def _print(facts: Facts) -> None:
         f"segment(s), {archive['stored_bytes'] / 1e6:.1f} MB, "
         f"{archive['free_bytes'] / 1e9:.1f} GB free"
     )
+    if archive["sealed_ratio"]:
+        typer.echo(f"sealed segments take {archive['sealed_ratio']:.1%} of what they hold")
     for each in facts["mailboxes"]:
         states = ", ".join(f"{count} {state}" for state, count in each["states"].items())
         typer.echo(f"{each['mailbox']}:{each['folder']}")

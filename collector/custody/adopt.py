@@ -73,10 +73,12 @@ class _Adoption:
     salvage: bool
     done: Adopted = field(default_factory=Adopted)
     pending: list[PendingEntry] = field(default_factory=list)
+    last_seq: int = 0
 
     def run(self) -> Adopted:
+        self.last_seq = self.ledger.last_seq()
         last = self.ledger.last_blob()
-        for found in self.archive.scan(last.segment if last else ""):
+        for found in self.archive.scan_from(last):
             match found:
                 case StoredReceipt():
                     self._receipt(found)
@@ -100,13 +102,13 @@ class _Adoption:
         self.done.damages.append(found)
 
     def _receipt(self, found: StoredReceipt) -> None:
-        last = self.pending[-1].receipt.seq if self.pending else self.ledger.last_seq()
-        if found.receipt.seq <= last:
+        if found.receipt.seq <= self.last_seq:
             return
         blob = found.blob or self._first_copy(found)
         if blob is None:
             return
-        self.done.missing_count += found.receipt.seq - last - 1
+        self.done.missing_count += found.receipt.seq - self.last_seq - 1
+        self.last_seq = found.receipt.seq
         profile = self.profile_of(found.receipt.ref.mailbox.name)
         unwrapped = unwrap(self.archive.raw(blob), profile)
         self.pending.append(PendingEntry(found.receipt, blob, unwrapped))
@@ -137,8 +139,7 @@ class _Adoption:
         self.done.events_count += self.ledger.log_events(events)
 
     def _known(self, settlements: Iterable[Settlement]) -> list[Settlement]:
-        last = self.ledger.last_seq()
-        known = [each for each in settlements if each.seq <= last]
+        known = [each for each in settlements if each.seq <= self.last_seq]
         if self.done.missing_count:
             known = [each for each in known if self.ledger.record(each.seq)]
         return known

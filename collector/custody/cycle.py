@@ -125,6 +125,7 @@ class Cycle:
             return []
         self.intake.check_sound()  # another mailbox may have met a failed fsync meanwhile
         self.intake.ledger.clear(proofs)  # what we are about to do, on which evidence
-        self.mailbox.expunge(proofs, listing.removal)  # idempotent; the next poll settles it
+        strangers = self.mailbox.expunge(proofs, listing.removal)  # the next poll settles the rest
+        self.notes.replaced(self.intake.supersede(strangers, self.watch.now()), listing)
         self.watch.progress()
         return proofs

@@ -20,7 +20,14 @@ from collector.custody.adopt import adopt
 from collector.custody.checkpoints import Checkpoints
 from collector.custody.sealing import Sealing
 from collector.domain.blob import BlobRef, Digest
-from collector.domain.custody import LedgerEntry, PendingEntry, Receipt, Settlement
+from collector.domain.custody import (
+    LedgerEntry,
+    PendingEntry,
+    Proof,
+    Receipt,
+    Settlement,
+    State,
+)
 from collector.domain.errors import ConfigError, CycleError
 from collector.domain.journal import Unwrapped
 from collector.domain.mailbox import Fetched, Listing, Unfetched
@@ -172,6 +179,15 @@ class Intake:
                 self.writer.append_events(events)
                 self.ledger.log_events(events)
                 self.level = True
+
+    def supersede(self, strangers: Sequence[Proof], now: datetime) -> list[Settlement]:
+        """Write down that UIDs name other messages now; these are then due as new arrivals."""
+        settlements = [Settlement(each.seq, State.SUPERSEDED, now, now) for each in strangers]
+        if settlements:
+            with self.turn():
+                self.writer.append_settlements(settlements)
+                self.ledger.settle(settlements)
+        return settlements
 
     def seal(self) -> None:
         """Begin to seal the segments that are full, beside the cycles; returns at once.

@@ -132,6 +132,12 @@ class Notes:
             )
         self._add(refused=refused)
 
+    def replaced(self, settlements: Sequence[Settlement], listing: Listing) -> None:
+        """Note proven messages whose UID names another message now."""
+        for each in settlements:
+            self._event("message.replaced", listing, seq=each.seq)
+        self._add(vanished=len(settlements))
+
     def cleared(self, proofs: Sequence[Proof]) -> None:
         """Note what was proven and asked to be deleted."""
         for proof in proofs:

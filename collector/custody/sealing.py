@@ -16,9 +16,11 @@ import threading
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field
+from datetime import datetime
 
 import structlog
 
+from collector.custody.watch import utc_now
 from collector.domain.errors import CycleError
 from collector.ledger.ledger import Ledger
 from collector.ledger.relocate import relocate
@@ -47,6 +49,8 @@ class Sealing:
     writer: ArchiveWriter
     ledger: Ledger
     turn: Callable[[], AbstractContextManager[None]]
+    now: Callable[[], datetime] = utc_now
+    _beginning: threading.Lock = field(default_factory=threading.Lock, init=False)
     _thread: threading.Thread | None = field(default=None, init=False)
     _failure: BaseException | None = field(default=None, init=False)
 
@@ -57,12 +61,12 @@ class Sealing:
             IntegrityError: an earlier one found a damaged segment, or an fsync failed.
         """
         self._check()
-        if self._goes_on():
-            return
         self.writer.roll()
-        if names := self.writer.waiting()[:SEGMENTS_MAX]:
-            self._thread = threading.Thread(target=self._run, args=(names,), daemon=True)
-            self._thread.start()
+        with self._beginning:
+            names = self.writer.waiting()[:SEGMENTS_MAX]
+            if names and not self._goes_on():
+                self._thread = threading.Thread(target=self._run, args=(names,), daemon=True)
+                self._thread.start()
 
     def finish(self, stop: Callable[[], bool]) -> None:
         """Wait until it is done, or until ``stop`` says so.
@@ -96,14 +100,15 @@ class Sealing:
     def _seal(self, name: str) -> None:
         sealed = self.writer.seal(name, self._switch)
         if sealed is not None:
-            log.info(
-                "segment.sealed",
-                segment=sealed.after.segment,
-                messages_count=len(sealed.after),
-                raw_bytes=sealed.after.raw_bytes,
-                open_bytes=sealed.open_bytes,
-                stored_bytes=sealed.sealed_bytes,
-            )
+            figures = {
+                "segment": sealed.after.segment,
+                "messages_count": len(sealed.after),
+                "raw_bytes": sealed.after.raw_bytes,
+                "open_bytes": sealed.open_bytes,
+                "stored_bytes": sealed.sealed_bytes,
+            }
+            log.info("segment.sealed", **figures)
+            self.ledger.record_event("segment.sealed", self.now(), mailbox="", **figures)
 
     def _switch(self, sealed: Sealed) -> None:
         with self.turn():

@@ -150,8 +150,8 @@ class Policy:
     before: date | None = None
     delete: bool = True
     keep_unrecognised: bool = False
-    window_messages_max: int = 500
-    batch_messages_max: int = 100
+    window_messages_max: int = 1000
+    batch_messages_max: int = 500
     batch_bytes_max: int = 4 * 1024 * 1024
     ahead_batches_max: int = 1
 

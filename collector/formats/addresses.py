@@ -16,6 +16,16 @@ from collector.formats.text import decode
 _TOKENS_MAX = 20_000
 """Addresses and separators of one field; a header of 256 KB has room for few more."""
 
+_COMMON = re.compile(
+    rb"""
+    (?: (?: [^<>",;:()@]++ | "[^"\\]*+" )*+ < ([^\s<>",;:()@]++@[^\s<>",;:()@]++) >
+      | ([^\s<>",;:()@]++@[^\s<>",;:()@]++)
+    )
+    """,
+    re.VERBOSE,
+)
+"""One address, alone or in angle brackets behind a name."""
+
 _TOKEN = re.compile(
     rb"""
     (?: \s++                                       # names and comments, passed over
@@ -36,6 +46,10 @@ _TOKEN = re.compile(
 
 def addresses(value: bytes) -> Iterator[str]:
     """Yield the addresses of one unfolded field value, in their order."""
+    common = _COMMON.fullmatch(value)
+    if common:
+        yield decode(common[1] or common[2], "utf-8")[0]
+        return
     pending = b""
     for token in islice(_TOKEN.finditer(value), _TOKENS_MAX):
         if token["angle"] is not None:  # what stood before it was the name

@@ -16,6 +16,11 @@ from collector.formats.header import Header
 from collector.formats.limits import BOUNDARY_BYTES_MAX
 from collector.formats.transfer import IDENTITY
 
+_COMMON = re.compile(
+    rb'([!-.0-:<-~]++/[^;()\s]++)(?:;[ \t]*+([^=;\s"]++)=(?:"([^"\\]*+)"|([^;\s"]++)))?+'
+)
+"""A type and at most one parameter, in which nothing can be read in two ways."""
+
 _MEDIA_TYPE = re.compile(rb"([!-.0-~]++)[ \t]*+/[ \t]*+([^;()\s]++)")
 _PARAMETER = re.compile(
     rb'(?<![\s;])\s*+;[\s;]*+([^=;\s"]++)[ \t]*+=[ \t]*+(?:"((?:[^"\\]|\\.)*+)"|([^;]*+))',
@@ -64,21 +69,31 @@ class Content:
 def content_of(header: Header) -> Content:
     """Return what ``header`` says of its entity."""
     types = header.all(b"content-type")
-    value = types[0] if types else b""
-    media_type = _MEDIA_TYPE.match(value)
-    parameters, clear = _parameters(value)
+    media_type, parameters, clear = _type(types[0] if types else b"")
     encoding = header.first(b"content-transfer-encoding").lower()
     file_name = parameters.get(b"name", b"")
     if b"content-disposition" in header:
         disposition = _parameters(header.first(b"content-disposition"))[0]
         file_name = disposition.get(b"filename", file_name)
     return Content(
-        media_type=b"/".join(media_type.groups()).lower() if media_type else b"text/plain",
+        media_type=media_type,
         parameters=parameters,
         transfer_encoding=IDENTITY if encoding in _IDENTITIES else encoding.decode("latin-1"),
         file_name=file_name.lower(),
         ambiguous=len(types) > 1 or not clear,
     )
+
+
+def _type(value: bytes) -> tuple[bytes, dict[bytes, bytes], bool]:
+    """Return media type, parameters, and whether the boundary is clear."""
+    common = _COMMON.fullmatch(value)
+    if common:
+        media_type, name, quoted, bare = common.groups()
+        told = {name.lower(): bare if quoted is None else quoted} if name else {}
+        return media_type.lower(), told, True
+    written = _MEDIA_TYPE.match(value)
+    media_type = b"/".join(written.groups()).lower() if written else b"text/plain"
+    return media_type, *_parameters(value)
 
 
 def _parameters(value: bytes) -> tuple[dict[bytes, bytes], bool]:

@@ -31,6 +31,7 @@ from collector.formats.limits import (
 from collector.formats.text import decode
 
 _KEYS = "to|cc|bcc|recipient|sender|subject|message-id|on-behalf-of"
+_KINDS = {kind.value: kind for kind in RecipientKind}
 _PLAIN = r'[^\s",<>\[\]]++'
 """An address in which nothing can be mistaken for a separator."""
 
@@ -149,7 +150,6 @@ def _recipients(
 def _each_recipient(
     found: list[_Found], level: int, named: AbstractSet[str], remarks: set[str]
 ) -> Iterator[Recipient]:
-    kinds = {key: RecipientKind(key.lower()) for key in {each[0] for each in found} if key}
     ways: dict[tuple[str, str], tuple[Redirection, ...]] = {("", ""): ()}
     for key, plain, how, target, value, *_ in found:
         if not key:
@@ -163,7 +163,7 @@ def _each_recipient(
         if not address:
             remarks.add(flags.EMPTY_RECIPIENT)
             continue
-        kind = kinds[key]
+        kind = _KINDS[key.lower()]
         undisclosed = (
             kind is RecipientKind.RECIPIENT
             and address.lower() not in named

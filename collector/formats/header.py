@@ -11,12 +11,11 @@ header.  A first line of an mbox (``From ``) is passed over.
 from __future__ import annotations
 
 import re
-from itertools import islice
 
 from collector.formats.limits import HEADER_BYTES_MAX
 from collector.formats.view import View
 
-_READS_BYTES = (4 * 1024, 64 * 1024, HEADER_BYTES_MAX)
+_READS_BYTES = (8 * 1024, 64 * 1024, HEADER_BYTES_MAX)
 """Most headers end in the first piece; more is copied only when it is needed."""
 
 _EMPTY_LINE = re.compile(rb"\n\r?\n")
@@ -26,10 +25,37 @@ _FIELD = re.compile(rb"\n([!-9;-~]++)" + _VALUE)
 _CONTENT_FIELD = re.compile(
     rb"\n(content-(?:class|disposition|transfer-encoding|type))" + _VALUE, re.IGNORECASE
 )
-_LINE_BREAK = re.compile(rb"[\r\n]+")
+
+ASKED = frozenset(
+    {
+        b"auto-submitted",
+        b"bcc",
+        b"cc",
+        b"content-class",
+        b"content-disposition",
+        b"content-identifer",
+        b"content-identifier",
+        b"content-transfer-encoding",
+        b"content-type",
+        b"from",
+        b"message-id",
+        b"resent-bcc",
+        b"resent-cc",
+        b"resent-to",
+        b"sender",
+        b"subject",
+        b"to",
+        b"x-ms-exchange-organization-journal-report",
+        b"x-ms-exchange-parent-message-id",
+        b"x-ms-journal-report",
+        b"x-originatororg",
+        b"x-wm-journal-report",
+    }
+)
+"""The names that are looked up; most fields of a header have others."""
 
 Field = tuple[bytes, bytes]
-"""A name in lower case, and a value with its folds."""
+"""A name, and a value with its folds."""
 
 
 class Header:
@@ -37,38 +63,45 @@ class Header:
 
     Attributes:
         body: first byte after the empty line, or the entity's end.
-        fields: in their order.
         truncated: there are more fields than were read.
         readable: the first line is a field.
     """
 
-    __slots__ = ("_values", "body", "fields", "readable", "truncated")
+    __slots__ = ("_found", "_values", "body", "readable", "truncated")
 
-    def __init__(self, body: int, fields: list[Field], *, readable: bool, truncated: bool) -> None:
+    def __init__(self, body: int, found: list[Field], *, readable: bool, truncated: bool) -> None:
         self.body = body
-        self.fields = fields
         self.readable = readable
         self.truncated = truncated
+        self._found = found
         self._values: dict[bytes, list[bytes]] = {}
-        for name, value in fields:
-            self._values.setdefault(name, []).append(value)
+        for name, value in found:
+            lower = name.lower()
+            if lower in ASKED:
+                self._values.setdefault(lower, []).append(value)
+
+    @property
+    def fields(self) -> list[Field]:
+        """All fields in their order, names in lower case."""
+        return [(name.lower(), value) for name, value in self._found]
 
     def __contains__(self, name: bytes) -> bool:
         return name in self._values
 
     def all(self, name: bytes) -> list[bytes]:
-        """Return the unfolded values of every field of that name (lower case)."""
-        return [unfold(value) for value in self._values.get(name, ())]
+        """Return the unfolded values of every field of that name (one of ``ASKED``)."""
+        values = self._values.get(name)
+        return [unfold(value) for value in values] if values else []
 
     def first(self, name: bytes) -> bytes:
-        """Return the first unfolded value of that name, empty when there is none."""
+        """Return the first unfolded value of that name (one of ``ASKED``), or nothing."""
         values = self._values.get(name)
         return unfold(values[0]) if values else b""
 
 
 def unfold(value: bytes) -> bytes:
     """Return a field's value as one line without blanks around it (RFC 5322, section 2.2.3)."""
-    return _LINE_BREAK.sub(b"", value).strip(b" \t")
+    return value.translate(None, b"\r\n").strip(b" \t")
 
 
 def read_header(view: View, start: int, end: int) -> Header:
@@ -86,15 +119,13 @@ def _read(view: View, start: int, end: int, pattern: re.Pattern[bytes]) -> Heade
     mbox_line = _MBOX_LINE.match(block)
     at = mbox_line.end() if mbox_line else 0
     left = view.allowance.fields
-    fields = [
-        (found[1].lower(), found[2]) for found in islice(pattern.finditer(block, at), left + 1)
-    ]
-    view.allowance.fields -= min(left, len(fields))
+    found: list[Field] = pattern.findall(block, at)
+    view.allowance.fields -= min(left, len(found))
     return Header(
         body if body >= 0 else _find_body(view, start + HEADER_BYTES_MAX - 2, end),
-        fields[:left],
+        found[:left],
         readable=_FIELD.match(block, at) is not None,
-        truncated=body < 0 or len(fields) > left,
+        truncated=body < 0 or len(found) > left,
     )
 
 

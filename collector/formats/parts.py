@@ -12,8 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, field
 
 from collector.formats.content import Content, content_of
 from collector.formats.header import Header, read_part_header
@@ -35,23 +34,32 @@ class Delimiter:
     closes: bool
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Part:
-    """One part: the bytes in [start, end), the first of them its header."""
+    """One part: the bytes in [start, end), the first of them its header.
+
+    The header is read when it is first asked for, and once: it takes from the allowance.
+    """
 
     view: View
     start: int
     end: int
+    _header: Header | None = field(default=None, init=False)
+    _content: Content | None = field(default=None, init=False)
 
-    @cached_property
+    @property
     def header(self) -> Header:
         """Its content fields."""
-        return read_part_header(self.view, self.start, self.end)
+        if self._header is None:
+            self._header = read_part_header(self.view, self.start, self.end)
+        return self._header
 
-    @cached_property
+    @property
     def content(self) -> Content:
         """What it says it is."""
-        return content_of(self.header)
+        if self._content is None:
+            self._content = content_of(self.header)
+        return self._content
 
     @property
     def body(self) -> int:
@@ -120,7 +128,7 @@ def _delimiters(view: View, boundary: bytes, body: int, end: int) -> Iterator[De
                     break
                 place, rest = whole.start(), whole
             start = at + place
-            if view.read(start - 1, 1) == b"\r":
+            if (window[place - 1 : place] if place else view.read(start - 1, 1)) == b"\r":
                 start -= 1
             yield Delimiter(max(done, start), done := at + rest.end(), rest[1] is not None)
             search = done - rest[0].endswith(b"\n")  # the next one may share this line break

@@ -17,6 +17,9 @@ _KNOWN = re.compile(
     r"|(?:windows|cp)-?\d{3,4}|koi8-[rtu]|gb(?:2312|k|18030)|big5(?:-?hkscs)?|euc-(?:jp|kr|cn)"
     r"|shift[_-]jis|iso-2022-(?:jp|jp-[1-3]|jp-ext|kr)|ks_c_5601-1987|tis-620|mac-?roman|latin-?\d"
 )
+_ASCII_AS_IT_IS = frozenset({"", "us-ascii", "utf-8"})
+"""Declared charsets that every ASCII text fits."""
+
 _ENCODED_WORD = re.compile(rb"=\?([^?\s]{1,60})\?([bBqQ])\?([^?\s]*)\?=")
 _BETWEEN_WORDS = re.compile(rb"(\?=)[ \t\r\n]+(?==\?[^?\s]{1,60}\?[bBqQ]\?)")
 
@@ -26,6 +29,8 @@ def decode(raw: bytes, charset: str) -> tuple[str, bool]:
 
     Falls back to UTF-8, then cp1252, then latin-1, which takes every byte.
     """
+    if charset in _ASCII_AS_IT_IS and raw.isascii():
+        return raw.decode("ascii"), False
     declared = charset.strip().lower()
     for name in (declared or "us-ascii", "utf-8", "cp1252"):
         if name != declared or _KNOWN.fullmatch(declared):
@@ -42,6 +47,8 @@ def decode_words(value: bytes) -> str:
     A character may be split between two words of one charset; servers do that,
     though section 5 forbids it.
     """
+    if b"=?" not in value:
+        return decode(value, "utf-8")[0]
     first, *rest = _ENCODED_WORD.split(_BETWEEN_WORDS.sub(rb"\1", value))
     runs: list[tuple[str, list[bytes]]] = [("utf-8", [first])]
     for charset, encoding, word, after in zip(*(iter(rest),) * 4, strict=True):

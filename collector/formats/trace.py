@@ -63,9 +63,10 @@ def own_fields(header: Header, received_count: int) -> list[Field]:
 
     Without any Received line nothing is known to be ours.
     """
-    places = [place for place, (name, _) in enumerate(header.fields) if name == b"received"]
+    fields = header.fields
+    places = [place for place, (name, _) in enumerate(fields) if name == b"received"]
     last = places[:received_count][-1:]
-    return header.fields[: last[0] + 1] if last else []
+    return fields[: last[0] + 1] if last else []
 
 
 def results_below(header: Header, own: list[Field]) -> list[Field]:
@@ -98,7 +99,7 @@ def connection(own: list[Field], server: str) -> Connection:
         return Connection("", "")
     said, seen = (decode(each, "utf-8")[0].lower() for each in found.groups())
     address = _ADDRESS.search(seen)
-    first = seen.split()[0] if seen.split() else ""
+    first = seen.split()[0].rstrip(".") if seen.split() else ""
     host = first if "." in first and not first.startswith(("[", "helo=")) else ""
     if host and address and host == (address[1] or address[2]):
         host = ""

@@ -45,10 +45,8 @@ class _Findings:
     against: list[str] = field(default_factory=list)
 
     def check(self, what: str, listed: Iterable[str], found: list[str]) -> None:
-        """Note whether any found value is listed; without a list nothing is said."""
+        """Note whether any found value is listed."""
         patterns = [each.lower() for each in listed]
-        if not patterns:
-            return
         values = [each.lower()[:_VALUE_CHARS_MAX] for each in found]
         hit = any(fnmatchcase(value, pattern) for value in values for pattern in patterns)
         (self.speaks_for if hit else self.against).append(
@@ -90,13 +88,16 @@ def _channel_confirmed(profile: JournalProfile, speaks_for: list[str]) -> bool:
 
 def _check_channel(header: Header, profile: JournalProfile, findings: _Findings) -> None:
     """Look at what our own server saw: who connected, and its SPF and DKIM results."""
+    asks_results = profile.authserv_id and profile.authenticated_domains
+    if not profile.connecting_hosts and not asks_results:
+        return
     own = own_fields(header, profile.own_received_count)
     if profile.connecting_hosts:
         listed = connection(own, profile.server).matches(profile.connecting_hosts)
         (findings.speaks_for if listed else findings.against).append(
             "host-listed" if listed else "host-foreign"
         )
-    if not profile.authserv_id or not profile.authenticated_domains:
+    if not asks_results:
         return
     below = results_below(header, own) if profile.authserv_below else []
     patterns = [each.lower() for each in profile.authenticated_domains]
@@ -110,12 +111,15 @@ def _check_channel(header: Header, profile: JournalProfile, findings: _Findings)
 
 def _check_report(header: Header, profile: JournalProfile, findings: _Findings) -> None:
     """Look at what the report says of itself; any of it can be forged alone."""
-    senders = list(addresses_in(header, b"sender")) or list(addresses_in(header, b"from"))
-    findings.check("sender", profile.report_senders, senders)
-    path = return_path(own_fields(header, profile.own_received_count))
-    findings.check("return-path", profile.return_paths, list(addresses(path)) or ["<>"])
-    tenants = [decode(each, "utf-8")[0] for each in header.all(b"x-originatororg")]
-    findings.check("tenant", profile.tenants, tenants)
+    if profile.report_senders:
+        senders = list(addresses_in(header, b"sender")) or list(addresses_in(header, b"from"))
+        findings.check("sender", profile.report_senders, senders)
+    if profile.return_paths:
+        path = return_path(own_fields(header, profile.own_received_count))
+        findings.check("return-path", profile.return_paths, list(addresses(path)) or ["<>"])
+    if profile.tenants:
+        tenants = [decode(each, "utf-8")[0] for each in header.all(b"x-originatororg")]
+        findings.check("tenant", profile.tenants, tenants)
 
 
 def _disagreements(header: Header, kind: Kind, envelope: Envelope, inner: Header) -> Iterator[str]:
@@ -130,7 +134,7 @@ def _disagreements(header: Header, kind: Kind, envelope: Envelope, inner: Header
         envelope.subject, decode_words(inner.first(b"subject"))
     ):
         yield "subject-mismatch"
-    if kind in _COPIES_FROM:
+    if kind in _COPIES_FROM and header.all(b"from") != inner.all(b"from"):
         outer_from = {each.lower() for each in addresses_in(header, b"from")}
         inner_from = {each.lower() for each in addresses_in(inner, b"from")}
         if outer_from and inner_from and outer_from != inner_from:

@@ -73,9 +73,13 @@ def select_entries(*more: Any) -> Any:  # noqa: ANN401 - peewee's queries
     )
 
 
+_LAST_SEQ = written(Entry.select(fn.MAX(Entry.seq)))
+
+
 def last_seq(database: LedgerDatabase) -> int:
     """Return the highest ``seq``, 0 when there is none."""
-    return int(database.rows(Entry.select(fn.MAX(Entry.seq).alias("seq")))[0]["seq"] or 0)
+    ((seq,),) = database.tuples(_LAST_SEQ, ())
+    return int(seq or 0)
 
 
 def last_blob(database: LedgerDatabase) -> BlobRef | None:

@@ -12,7 +12,7 @@ All methods raise ``CycleError`` (disk full, locked too long), ``IntegrityError`
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
@@ -61,6 +61,7 @@ class Ledger:
     def __init__(self, database: LedgerDatabase) -> None:
         self._database = database
         self.log = Log(database)
+        self._second = LedgerDatabase(database.path)
 
     @classmethod
     def open(cls, path: Path, *, create: bool, sync_directory: SyncDirectory) -> Ledger:
@@ -92,13 +93,16 @@ class Ledger:
             raise
         return cls(database)
 
-    def session(self) -> AbstractContextManager[None]:
-        """Keep this thread's connection open for a block; without it each call opens one."""
-        return self._database.session()
+    @contextmanager
+    def session(self) -> Iterator[None]:
+        """Keep this thread's connections open for a block; without it each call opens one."""
+        with self._database.session(), self._second.session():
+            yield
 
     def close(self) -> None:
-        """Close this thread's connection."""
+        """Close this thread's connections."""
         self._database.close()
+        self._second.close()
 
     # Entries
 
@@ -134,14 +138,13 @@ class Ledger:
             return entries.held(self._database, refs)
 
     def reread(self, seqs: Sequence[int]) -> list[LedgerEntry]:
-        """Return these entries, in this order, through a connection opened for it.
+        """Return these entries, in this order, through a second connection that never writes.
 
         Raises:
             IntegrityError: one is not there.
         """
-        fresh = LedgerDatabase(self._database.path)
-        with fresh.reading():
-            return entries.by_seq(fresh, seqs)
+        with self._second.reading():
+            return entries.by_seq(self._second, seqs)
 
     def commit(self, pending: Sequence[PendingEntry], *, gaps: bool = False) -> list[LedgerEntry]:
         """Take a batch over, in one transaction with its leaves: the commit point.

@@ -24,7 +24,7 @@ from collector.service.job import MailboxJob
 from collector.source.account import Account
 from collector.source.imap import ImapMailbox
 from collector.store.archive import Archive
-from collector.store.durable import sync_directory
+from collector.store.durable import settle, sync_directory
 from collector.store.writer import ArchiveWriter
 
 log = structlog.get_logger("collector.service")
@@ -60,6 +60,8 @@ def open_house(settings: Settings) -> Iterator[House]:
         archive = Archive(root)
         # Without a segment there is nothing a ledger could have named, so one may be made.
         create = not archive.segments()
+        if writer.unclean:
+            _believe_the_medium(root)
         ledger = Ledger.open(root / LEDGER, create=create, sync_directory=sync_directory)
         try:
             with ledger.session():
@@ -73,6 +75,13 @@ def open_house(settings: Settings) -> Iterator[House]:
                 house.intake.attest(utc_now())
         finally:
             ledger.close()
+
+
+def _believe_the_medium(root: Path) -> None:
+    """Forget what the kernel remembers of the ledger: a commit whose sync failed is not one."""
+    for name in (LEDGER, f"{LEDGER}-wal"):
+        if (root / name).exists():
+            settle(root / name)
 
 
 @contextmanager

@@ -38,7 +38,7 @@ def demo_server(messages: Sequence[bytes]) -> Iterator[int]:
             hint="install it with: pip install 'journal-collector[demo]'",
         )
     port = _free_port()
-    program = [sys.executable, "-c", "from pymap.main import main; main()"]
+    program = [sys.executable, "-c", "import gc; gc.disable(); from pymap.main import main; main()"]
     options = ["--host", HOST, "--port", str(port), "--no-tls", "dict"]
     login = ["--demo-data", "--demo-user", USERNAME, "--demo-password", PASSWORD]
     server = subprocess.Popen(

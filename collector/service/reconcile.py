@@ -126,7 +126,7 @@ def _segments(archive: Archive, ledger: Ledger) -> Iterator[Standing]:
     last = ledger.last_blob()
     last_seq = ledger.last_seq()
     unnamed_count = damages_count = 0
-    for found in archive.scan(last.segment if last else ""):
+    for found in archive.scan_from(last):
         if isinstance(found, StoredReceipt) and found.receipt.seq > last_seq:
             unnamed_count += 1
         elif isinstance(found, Damage) and not found.torn_tail:

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from collector.domain.mailbox import Announced, MessageRef
-from collector.source.attributes import Facts, begin_facts, internal_date_of, size_of, uid_of
 from collector.source.client import Client, portions, uid_set
+from collector.source.lines import Facts, begin_facts, internal_date_of, size_of, uid_of
 
 
 def announce(client: Client, refs: Sequence[MessageRef]) -> list[Announced]:
@@ -19,12 +19,15 @@ def announce(client: Client, refs: Sequence[MessageRef]) -> list[Announced]:
         ValueError: an answer is not well formed.
         OSError, imaplib.IMAP4.error: the connection is lost, or refused.
     """
-    told: dict[int, Facts] = {}
-    for uids in portions([ref.uid for ref in refs]):
+    told: dict[int | None, Facts] = {}
+    wanted = {ref.uid for ref in refs}
+    for uids in portions(list(wanted)):
         for line in client.run(b"UID FETCH " + uid_set(uids) + b" (RFC822.SIZE INTERNALDATE)"):
             facts: Facts = {}
-            if begin_facts(line, facts) and (uid := uid_of(facts)) and b"RFC822.SIZE" in facts:
-                told[uid] = facts  # an answer without a size is news about flags
+            if begin_facts(line, facts) and b"RFC822.SIZE" in facts:  # else news about flags
+                uid = uid_of(facts)
+                if uid in wanted:
+                    told[uid] = facts
     return [_announced(ref, told.get(ref.uid, {})) for ref in refs]
 
 

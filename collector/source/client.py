@@ -11,6 +11,7 @@ a failed command left behind comes back in the next answer (1.6).
 from __future__ import annotations
 
 import ipaddress
+import itertools
 import ssl
 from collections.abc import Callable, Iterator, Sequence
 
@@ -19,11 +20,21 @@ from imapclient.imap_utf7 import encode as encode_utf7
 
 from collector.domain.errors import ConfigError
 from collector.source.account import Account
+from collector.source.lines import searched
 from collector.source.refusal import Ended, LoginRefused, Refused, clean
 from collector.source.wire import LITERAL, Wire
 
 UIDS_MAX = 1000
 """UIDs in one command: 8 kB, which every server must take (RFC 7162, section 4)."""
+
+
+SHORT_LINES_MAX = 10_000
+SEARCHED_MAX = 200_000
+"""More than a window of the listing can hold, and little enough to be kept in memory."""
+
+
+def _ignored(_line: bytes, _answered: bool) -> None:  # noqa: FBT001 - a callback
+    return None
 
 
 class Client(IMAPClient):  # type: ignore[misc]
@@ -58,7 +69,11 @@ class Client(IMAPClient):  # type: ignore[misc]
         )
         self._imap.debug = 0
         if account.security == "starttls":
-            self.starttls(self._context)
+            try:
+                self.starttls(self._context)
+            except BaseException:
+                self.wire.shutdown()
+                raise
 
     def _create_IMAP4(self) -> Wire:  # noqa: N802 - IMAPClient's seam
         account = self._account
@@ -136,9 +151,40 @@ class Client(IMAPClient):  # type: ignore[misc]
         tag = self.wire.begin(command)
         return self._lines_until(tag, literals=literals)
 
-    def do(self, command: bytes) -> list[bytes]:
+    def do(self, command: bytes) -> None:
+        """Run a command whose answer tells nothing but whether it worked."""
+        for _ in self.run(command):
+            pass
+
+    def ask(self, command: bytes) -> list[bytes]:
         """Run a command whose answer is short; return its untagged lines."""
-        return list(self.run(command))
+        lines = list(itertools.islice(self.run(command), SHORT_LINES_MAX + 1))
+        if len(lines) > SHORT_LINES_MAX:
+            raise self.AbortError("the answer does not end")
+        return lines
+
+    def search(self, keys: bytes, news: Callable[[bytes, bool], None] = _ignored) -> set[int]:
+        """Return the UIDs that ``UID SEARCH`` finds.
+
+        Args:
+            keys: what to search for; at most ``SEARCHED_MAX`` messages may match.
+            news: called with every other line, and whether the answer had come before it.
+
+        Raises:
+            ValueError: one of them is no UID, or there are too many.
+        """
+        found: set[int] = set()
+        answered = False
+        for line in self.run(b"UID SEARCH " + keys):
+            uids = searched(line)
+            if uids is None:
+                news(line, answered)
+                continue
+            answered = True
+            found |= uids
+            if len(found) > SEARCHED_MAX:
+                raise ValueError("more messages are found than there can be")
+        return found
 
     def _lines_until(self, tag: bytes, *, literals: bool) -> Iterator[bytes]:
         wire = self.wire

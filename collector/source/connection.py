@@ -8,21 +8,23 @@ reference, 1.6).
 from __future__ import annotations
 
 import contextlib
+import imaplib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from collector.domain.errors import CycleError
+from collector.domain.errors import CollectorError, CycleError
 from collector.source.account import Account
 from collector.source.client import Client, quoted
-from collector.source.refusal import Complaints
+from collector.source.lines import exists_of
+from collector.source.refusal import SERVER_FAULTS, Complaints, asks_to_wait
 
-_EXISTS = re.compile(rb"\* (\d{1,10}) EXISTS")
 _CODE = re.compile(rb"\* OK \[(UIDVALIDITY|UIDNEXT) (\d{1,10})\]", re.IGNORECASE)
 _PERMANENT = re.compile(rb"\* OK \[PERMANENTFLAGS \(([^)]*)\)\]", re.IGNORECASE)
-_READ_ONLY = re.compile(rb"\[READ-ONLY\]", re.IGNORECASE)
 
 DELETED = rb"\Deleted"
+LOGOUT_S = 2.0
+"""Politeness does not hold up the end of the service."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,11 +97,19 @@ class Connection:
         return self._session
 
     def reselect(self) -> Session:
-        """Return a session with the folder selected just now."""
-        if self._session is None:
-            return self.session()
-        self._session.selected = select(self._session.client, self.folder)
-        return self._session
+        """Return a session with the folder selected just now.
+
+        A kept connection may have been ended meanwhile (idle for long, token expired):
+        that is no failure, and a new one is opened at once.
+        """
+        if self._session is not None:
+            try:
+                self._session.selected = select(self._session.client, self.folder)
+            except (imaplib.IMAP4.abort, OSError) as error:
+                if asks_to_wait(error):
+                    raise
+                self.drop()
+        return self.session()
 
     @property
     def current(self) -> Session | None:
@@ -118,7 +128,11 @@ class Connection:
         """
         try:
             yield
-        except Exception as error:  # noqa: BLE001 - a hostile answer may break any parser
+        except CollectorError as error:
+            self.drop()
+            error.subject = error.subject or self.subject
+            raise
+        except SERVER_FAULTS as error:
             self.drop()
             raise self.complaints.translated(error, what, self.subject) from None
         except BaseException:
@@ -134,7 +148,9 @@ class Connection:
     def log_out(self) -> None:
         """End the session politely, if there is one."""
         if self._session is not None:
-            with contextlib.suppress(Exception):
+            wire = self._session.client.wire
+            with contextlib.suppress(*SERVER_FAULTS):
+                wire.sock.settimeout(LOGOUT_S)
                 self._session.client.do(b"LOGOUT")
             self.drop()
 
@@ -166,13 +182,13 @@ def select(client: Client, folder: str) -> Selected:
     codes: dict[bytes, int] = {}
     flags: tuple[bytes, ...] | None = None
     for line in client.run(b"SELECT " + quoted(folder)):
-        if found := _EXISTS.match(line):
-            exists = int(found[1])
+        if (count := exists_of(line)) is not None:
+            exists = count
         elif found := _CODE.match(line):
             codes[found[1].upper()] = int(found[2])
         elif found := _PERMANENT.match(line):
             flags = tuple(found[1].split())
-    writable = not _READ_ONLY.search(client.concluded)
+    writable = b"[READ-WRITE]" in client.concluded.upper()
     client.wire.state = "SELECTED"
     if not codes.get(b"UIDVALIDITY"):
         raise CycleError("the server does not number its messages for good", subject=folder)

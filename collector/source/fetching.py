@@ -17,7 +17,8 @@ from enum import Enum
 from collector.domain.blob import RawBytes, RawMessage
 from collector.domain.mailbox import Announced
 from collector.source.account import Account
-from collector.source.attributes import (
+from collector.source.client import Client, uid_set
+from collector.source.lines import (
     Facts,
     begin_facts,
     continue_facts,
@@ -25,10 +26,11 @@ from collector.source.attributes import (
     uid_of,
     unquoted,
 )
-from collector.source.client import Client, uid_set
 from collector.source.spool import spool
 
 BODY = b"BODY[]"
+UNWANTED_BYTES_MAX = 4 * 1024**2
+"""What was not asked for is read past up to this size in all; more ends the connection."""
 
 
 class _Absent(Enum):
@@ -37,8 +39,14 @@ class _Absent(Enum):
     ABSENT = 0
 
 
-LITERAL_SKIPPED_MAX = 4 * 1024**2
-"""A body that is not wanted is read past up to this size; a larger one ends the connection."""
+@dataclass(slots=True)
+class Room:
+    """How many bytes of a batch may still lie in memory; the rest is spooled.
+
+    Without it a server that tells no sizes could fill the memory with one batch.
+    """
+
+    left_bytes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,18 +68,24 @@ class Answer:
 class Fetch:
     """A batch on its way.
 
+    Args:
+        room: shared by all requests for one batch.
+
     Attributes:
         waiting: what was asked for and has not been answered yet, by UID.
         reading: the message whose answer has begun, ``None`` between answers.
     """
 
-    def __init__(self, client: Client, account: Account, batch: Sequence[Announced]) -> None:
+    def __init__(
+        self, client: Client, account: Account, batch: Sequence[Announced], room: Room
+    ) -> None:
         self.waiting = {each.ref.uid: each for each in sorted(batch, key=lambda one: one.ref.uid)}
         self.reading: Announced | None = None
         self._answered = False
-        self._client = client
+        self._unwanted_bytes = 0
         self._wire = client.wire
         self._account = account
+        self._room = room
         command = b"UID FETCH " + uid_set(list(self.waiting)) + b" (UID RFC822.SIZE BODY.PEEK[])"
         self._lines = client.run(command, literals=True)
 
@@ -86,11 +100,14 @@ class Fetch:
             facts: Facts = {}
             body = self._read(line, facts)
             uid = uid_of(facts)
-            if body is not _Absent.ABSENT and uid in self.waiting:
-                self._answered = True
-                self.reading = None
-                yield self._weighed(self.waiting.pop(uid), facts, body)
             self.reading = None
+            if body is _Absent.ABSENT:
+                continue
+            if uid in self.waiting:
+                self._answered = True
+                yield self._weighed(self.waiting.pop(uid), facts, body)
+            elif body is not None:
+                self._count_unwanted(body.size_bytes)
 
     def suspects(self) -> list[int]:
         """Return what may have made the server fail: UIDs that are waiting.
@@ -125,11 +142,12 @@ class Fetch:
             self._skip(size_bytes)
             return _Absent.ABSENT
         self.reading = self.waiting[uid] if uid is not None else None
-        if size_bytes > LITERAL_SKIPPED_MAX and size_bytes > self._size_max():
+        if size_bytes > max(UNWANTED_BYTES_MAX, self._size_max()):
             raise imaplib.IMAP4.abort(
                 f"the server announces {size_bytes} bytes, more than it listed"
             )
-        if size_bytes <= self._account.limits.memory_bytes_max:
+        if size_bytes <= self._room.left_bytes:
+            self._room.left_bytes -= size_bytes
             return RawBytes(self._wire.take(size_bytes))
         return spool(self._wire, size_bytes, self._account.spool_dir)
 
@@ -142,9 +160,13 @@ class Fetch:
         return max(listed, default=0)
 
     def _skip(self, size_bytes: int) -> None:
-        if size_bytes > LITERAL_SKIPPED_MAX:
-            raise imaplib.IMAP4.abort("the server hands over what was not asked for")
+        self._count_unwanted(size_bytes)
         self._wire.take(size_bytes)
+
+    def _count_unwanted(self, size_bytes: int) -> None:
+        self._unwanted_bytes += size_bytes
+        if self._unwanted_bytes > UNWANTED_BYTES_MAX:
+            raise imaplib.IMAP4.abort("the server hands over what was not asked for")
 
     def _weighed(self, announced: Announced, facts: Facts, body: RawMessage | None) -> Answer:
         """Compare the three sizes."""

@@ -7,9 +7,7 @@ not hold up the rest; a server that breaks it for every message ends the cycle.
 
 from __future__ import annotations
 
-import imaplib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from collector.domain.blob import Digest
 from collector.domain.errors import MessageError
@@ -17,24 +15,11 @@ from collector.domain.mailbox import Announced, Fetched, Unfetched
 from collector.source.announcing import announce
 from collector.source.client import Client
 from collector.source.connection import Connection
-from collector.source.fetching import Answer, Fetch
-from collector.source.refusal import of_message, reason_of
+from collector.source.fetching import Answer, Fetch, Room
+from collector.source.refusal import SERVER_FAULTS, of_message, reason_of
 
 SIZE_MISMATCH = "size-mismatch"
-BREAKS = (imaplib.IMAP4.error, OSError, ValueError)
-"""What a connection, a refusal or an answer that is not well formed raises."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Doubt:
-    """A message that will be asked for again.
-
-    Attributes:
-        digest: of what came the first time, when only its length was wrong.
-    """
-
-    announced: Announced
-    digest: Digest | None = None
+GONE = "gone meanwhile, or left out of two answers"
 
 
 class Handover:
@@ -48,7 +33,10 @@ class Handover:
         self._connection = connection
         self._account = connection.account
         self._batch = batch
-        self._doubts: list[_Doubt] = []
+        self._room = Room(self._account.limits.memory_bytes_max)
+        self._first_digests: dict[int, Digest] = {}
+        self._again: list[Announced] = []
+        self._doubts: list[Announced] = []
         self._breaks_count = 0
 
     def __iter__(self) -> Iterator[Fetched | Unfetched]:
@@ -58,41 +46,72 @@ class Handover:
             CycleError, ConfigError: the server cannot be reached, or does not answer.
         """
         with self._connection.guarded("messages cannot be fetched"):
-            waiting = []
             for each in self._batch:
-                if (each.size_bytes or 0) > self._account.message_bytes_max:
-                    yield _unfetched(each, "larger than message_size_max allows")
+                if each.size_bytes is None:
+                    self._doubts.append(each)
+                elif refusal := self._refusal(each):
+                    yield _unfetched(each, refusal)
                 else:
-                    waiting.append(each)
-            while waiting:
-                fetch = Fetch(self._client(), self._account, waiting)
-                yield from self._accepted(fetch)
-                waiting = list(fetch.waiting.values())
+                    self._again.append(each)
+            while self._again:
+                batch, self._again = self._again, []
+                yield from self._accepted(Fetch(self._client(), self._account, batch, self._room))
             if self._doubts:
                 self._connection.drop()
-            for doubt in self._doubts:
-                yield self._asked_again(doubt)
+            for announced in self._doubts:
+                yield self._asked_alone(announced)
+
+    def _refusal(self, announced: Announced) -> str:
+        """Return why a message is not even asked for; empty when it is."""
+        if announced.size_bytes is None:
+            return GONE
+        if announced.size_bytes > self._account.message_bytes_max:
+            return "larger than message_size_max allows"
+        return ""
 
     def _client(self) -> Client:
         return self._connection.session(self._batch[0].ref.uidvalidity).client
 
     def _accepted(self, fetch: Fetch) -> Iterator[Fetched]:
-        """Yield what can be accepted at once; note the rest as doubtful."""
+        """Yield what can be accepted; note what is to be asked for again, and how."""
         try:
             for answer in fetch:
-                if answer.raw is not None and not answer.doubt:
+                if fetched := self._judged(answer):
                     self._breaks_count = 0
-                    yield Fetched(answer.announced, answer.raw)
+                    yield fetched
+                elif self._differs_in_length(answer) and self._noted(answer):
+                    self._again.append(answer.announced)
                 else:
-                    self._doubts.append(_Doubt(answer.announced, self._digest_of(answer)))
-        except BREAKS as error:
+                    self._doubts.append(answer.announced)
+        except SERVER_FAULTS as error:
             self._broken(error)
-            self._doubt(fetch, fetch.suspects())
+            self._doubts += [fetch.waiting.pop(uid) for uid in fetch.suspects()]
+            self._again += fetch.waiting.values()
         else:
-            self._doubt(fetch, list(fetch.waiting))  # left out of the answer
+            self._doubts += fetch.waiting.values()  # left out of the answer
 
-    def _doubt(self, fetch: Fetch, uids: Sequence[int]) -> None:
-        self._doubts += [_Doubt(fetch.waiting.pop(uid)) for uid in uids]
+    def _judged(self, answer: Answer) -> Fetched | None:
+        """Accept a body when all sizes agree, or, as a hint, when it came twice."""
+        if answer.raw is None:
+            return None
+        if not answer.doubt:
+            return Fetched(answer.announced, answer.raw)
+        first = self._first_digests.get(answer.announced.ref.uid)
+        if self._differs_in_length(answer) and answer.raw.digest == first:
+            return Fetched(answer.announced, answer.raw, (SIZE_MISMATCH,))
+        return None
+
+    def _differs_in_length(self, answer: Answer) -> bool:
+        """Say whether nothing but the length is wrong, and that may be (Exchange)."""
+        return answer.literal_only and self._account.size_is_hint
+
+    def _noted(self, answer: Answer) -> bool:
+        """Keep the digest of what came the first time; say whether this was it."""
+        uid, raw = answer.announced.ref.uid, answer.raw
+        if raw is None or uid in self._first_digests:
+            return False
+        self._first_digests[uid] = raw.digest
+        return True
 
     def _broken(self, error: Exception) -> None:
         """Drop the connection; raise again when it is not about a single message."""
@@ -102,33 +121,22 @@ class Handover:
         if not of_message(error) or self._breaks_count >= self._account.limits.breaks_max:
             raise error
 
-    def _asked_again(self, doubt: _Doubt) -> Fetched | Unfetched:
-        """Fetch one message alone, and decide."""
-        client, announced = self._client(), doubt.announced
+    def _asked_alone(self, announced: Announced) -> Fetched | Unfetched:
+        """Ask for one message, and decide."""
+        client = self._client()
         try:
             if announced.size_bytes is None:
                 announced = announce(client, [announced.ref])[0]
-            answers = list(Fetch(client, self._account, [announced]))
-        except BREAKS as error:
+            if refusal := self._refusal(announced):
+                return _unfetched(announced, refusal)
+            answers = list(Fetch(client, self._account, [announced], self._room))
+        except SERVER_FAULTS as error:
             self._broken(error)
             return _unfetched(announced, reason_of(error))
+        self._breaks_count = 0
         if not answers:
-            return _unfetched(announced, "gone meanwhile, or left out of two answers")
-        answer = answers[0]
-        if answer.raw is None:
-            return _unfetched(announced, answer.doubt)
-        if not answer.doubt:
-            self._breaks_count = 0
-            return Fetched(announced, answer.raw)
-        if doubt.digest is not None and doubt.digest == self._digest_of(answer):
-            return Fetched(announced, answer.raw, (SIZE_MISMATCH,))
-        return _unfetched(announced, answer.doubt)
-
-    def _digest_of(self, answer: Answer) -> Digest | None:
-        """Return the digest when the size is a hint and nothing else is wrong."""
-        if answer.raw is None or not (answer.literal_only and self._account.size_is_hint):
-            return None
-        return answer.raw.digest
+            return _unfetched(announced, GONE)
+        return self._judged(answers[0]) or _unfetched(announced, answers[0].doubt)
 
 
 def _unfetched(announced: Announced, why: str) -> Unfetched:

@@ -6,19 +6,16 @@ silent death is found and no server logs us out for idleness.
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Callable
 
 from collector.domain.errors import CollectorError
 from collector.source.client import Client
 from collector.source.connection import Connection
+from collector.source.lines import exists_of, is_expunge
 
 LOOK_S = 1.0
 """How often the stop sign is looked at."""
-
-_EXISTS = re.compile(rb"\* (\d{1,10}) EXISTS", re.IGNORECASE)
-_EXPUNGE = re.compile(rb"\* \d{1,10} EXPUNGE", re.IGNORECASE)
 
 
 def wait_for_exists(
@@ -78,8 +75,8 @@ class _Idle:
     def _heed(self, line: bytes) -> None:
         if line.startswith(b"* BYE"):
             raise self._wire.abort("the server ended the connection")
-        if exists := _EXISTS.match(line):
-            self.arrived |= int(exists[1]) > self.count
-            self.count = int(exists[1])
-        elif _EXPUNGE.match(line):
+        if (exists := exists_of(line)) is not None:
+            self.arrived |= exists > self.count
+            self.count = exists
+        elif is_expunge(line):
             self.count -= 1

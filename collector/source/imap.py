@@ -78,14 +78,20 @@ class ImapMailbox:
         """Hand over each message as it arrives; one round trip for the batch."""
         return iter(Handover(self._connection, announced)) if announced else iter(())
 
-    def expunge(self, proofs: Sequence[Proof], removal: Removal) -> None:
-        """Delete exactly the proven messages, under the UIDVALIDITY of their proofs."""
+    def expunge(self, proofs: Sequence[Proof], removal: Removal) -> list[Proof]:
+        """Delete exactly the proven messages; return those whose UID names another now."""
         epochs = {proof.ref.uidvalidity for proof in proofs}
+        strangers: list[Proof] = []
         with self._connection.guarded("messages cannot be removed"):
             for uidvalidity in sorted(epochs):
-                uids = [each.ref.uid for each in proofs if each.ref.uidvalidity == uidvalidity]
+                ours = {
+                    each.ref.uid: each for each in proofs if each.ref.uidvalidity == uidvalidity
+                }
                 client = self._connection.session(uidvalidity).client
-                remove(client, self._account, removal, uids)
+                proven = {uid: each.size_bytes for uid, each in ours.items()}
+                found = remove(client, self._account, removal, proven)
+                strangers += [ours[uid] for uid in found]
+        return strangers
 
     @property
     def offers_idle(self) -> bool:

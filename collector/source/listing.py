@@ -7,24 +7,27 @@ when another client expunges.
 
 from __future__ import annotations
 
-import re
 from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 
 from collector.domain.errors import CycleError
-from collector.source.attributes import Facts, begin_facts, number, uid_of
 from collector.source.client import Client
 from collector.source.connection import Selected
+from collector.source.lines import (
+    Facts,
+    begin_facts,
+    exists_of,
+    is_expunge,
+    uid_of,
+)
 
 WINDOW_UIDS = 80_000
 """UIDs of ten digits in one answer stay below 900 kB, under the limit of a line."""
 
-MESSAGES_MAX = 20_000_000
+MESSAGES_MAX = 10_000_000
 
-_EXISTS = re.compile(rb"\* (\d{1,10}) EXISTS", re.IGNORECASE)
-_EXPUNGE = re.compile(rb"\* \d{1,10} EXPUNGE", re.IGNORECASE)
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
@@ -76,17 +79,14 @@ def list_uids(client: Client, selected: Selected, criteria: bytes = b"") -> Uids
 
 def _searched(client: Client, window: bytes, criteria: bytes, found: Uids) -> list[int]:
     """Return the UIDs of one window; follow the server's count."""
-    seen: set[int] = set()
-    answered = False
-    for line in client.run(b"UID SEARCH " + (window + b" " + criteria).strip()):
-        if line[:8].upper() == b"* SEARCH":
-            seen.update(map(number, line[8:].split()))
-            answered = True
-        elif answered and _EXISTS.match(line):
+
+    def news(line: bytes, answered: bool) -> None:  # noqa: FBT001 - a callback
+        if answered and exists_of(line) is not None:
             found.arrived = True
         else:
             _count(line, found)
-    return sorted(seen)
+
+    return sorted(client.search((window + b" " + criteria).strip(), news))
 
 
 def _windows(client: Client, found: Uids) -> Iterator[bytes]:
@@ -113,16 +113,16 @@ def _bounds(client: Client, found: Uids) -> list[int]:
         facts: Facts = {}
         if begin_facts(line, facts) is None:
             _count(line, found)
-        elif (uid := uid_of(facts)) is not None:
+        elif (uid := uid_of(facts)) is not None and len(bounds) < len(numbers):
             bounds.add(uid)
     return sorted(bounds)
 
 
 def _count(line: bytes, found: Uids) -> None:
     """Follow the server's count."""
-    if exists := _EXISTS.match(line):
-        found.exists = int(exists[1])
-    elif _EXPUNGE.match(line):
+    if (exists := exists_of(line)) is not None:
+        found.exists = exists
+    elif is_expunge(line):
         found.exists -= 1
 
 

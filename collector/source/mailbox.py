@@ -55,8 +55,12 @@ class Mailbox(Protocol):
         it is ``Unfetched``.  The iterator may be left early.
         """
 
-    def expunge(self, proofs: Sequence[Proof], removal: Removal) -> None:
+    def expunge(self, proofs: Sequence[Proof], removal: Removal) -> list[Proof]:
         """Delete exactly the proven messages; nothing under another UIDVALIDITY.
 
         May be repeated.  What became of them, only the next ``poll`` tells.
+
+        Returns:
+            the proofs whose UID names a message of another size now: the mailbox was
+            restored.  These messages were left alone.
         """

@@ -9,12 +9,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 
+from collector.domain.errors import CollectorError
 from collector.domain.finding import Finding, Grade
 from collector.domain.mailbox import Removal
 from collector.source.account import Account
 from collector.source.client import Client, quoted
 from collector.source.connection import select
-from collector.source.refusal import Complaints, LoginRefused, Refused
+from collector.source.refusal import SERVER_FAULTS, Complaints, LoginRefused, Refused
 from collector.source.removal import removal_of
 from collector.source.rights import (
     NEEDED,
@@ -68,7 +69,7 @@ class _Probe:
             return
         try:
             yield from step()
-        except Exception as error:  # noqa: BLE001 - a hostile answer may break any parser
+        except (CollectorError, *SERVER_FAULTS) as error:
             self._lost = not isinstance(error, Refused) or isinstance(error, LoginRefused)
             subject = f"{self._folder} of {self._account}"
             name = step.__name__
@@ -111,6 +112,10 @@ class _Probe:
         selected = select(self._connected, self._folder)
         yield self._finding("folder", Grade.OK, f"{selected.exists} messages")
         removal, because = removal_of(self._connected, selected, self._account)
+        if removal is Removal.UID_EXPUNGE and self._connected.has_capability("X-GM-EXT-1"):
+            hint = "set deleted_folder to the folder with \\Trash; this server keeps all else"
+            yield self._finding("deletion", Grade.WARNING, "only takes a label off", hint)
+            return
         if removal is Removal.REFUSED:
             reason, _, remedy = because.partition("; ")
             yield self._finding("deletion", Grade.FAILED, reason, remedy)
@@ -124,7 +129,7 @@ class _Probe:
         """Look at our own rights (RFC 4314, section 3.5)."""
         if not self._connected.has_capability("ACL"):
             return
-        for line in self._connected.do(b"MYRIGHTS " + quoted(self._folder)):
+        for line in self._connected.ask(b"MYRIGHTS " + quoted(self._folder)):
             ours = read_myrights(line)
             if ours is None:
                 continue
@@ -162,7 +167,7 @@ class _Probe:
             yield self._finding("others", Grade.OK, "nobody else can read or delete", beyond)
 
     def _acl(self) -> list[Access]:
-        lines = self._connected.do(b"GETACL " + quoted(self._folder))
+        lines = self._connected.ask(b"GETACL " + quoted(self._folder))
         return [each for line in lines for each in read_acl(line) or []]
 
     def quota(self) -> Iterator[Finding]:
@@ -171,7 +176,7 @@ class _Probe:
             return
         worst = 0.0
         details = []
-        for line in self._connected.do(b"GETQUOTAROOT " + quoted(self._folder)):
+        for line in self._connected.ask(b"GETQUOTAROOT " + quoted(self._folder)):
             for name, used, limit in _QUOTA.findall(line):
                 unit = "KiB" if name.upper() == b"STORAGE" else "messages"
                 details.append(f"{int(used)} of {int(limit)} {unit}")

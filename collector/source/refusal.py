@@ -28,6 +28,10 @@ _UNPRINTABLE = re.compile(r"[^ -~]+")
 _BACKOFF = re.compile(r"Suggested Backoff Time: (\d{1,9}) milliseconds", re.IGNORECASE)
 
 
+SERVER_FAULTS = (imaplib.IMAP4.error, OSError, ValueError, LookupError, RecursionError)
+"""What a lost connection, a refusal, or an answer that no parser understands raises."""
+
+
 class Refused(imaplib.IMAP4.error):
     """The server answered NO or BAD; the text is the server's, cleaned."""
 
@@ -123,6 +127,12 @@ def of_message(error: BaseException) -> bool:
         return False
     known = _find(text)
     return known is None or known.of_message
+
+
+def asks_to_wait(error: BaseException) -> bool:
+    """Say whether a connection that was ended should not be opened again at once."""
+    known = _find(str(error))
+    return bool(_BACKOFF.search(str(error)) or (known and known.wait_s))
 
 
 class Complaints:

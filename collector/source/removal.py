@@ -1,7 +1,7 @@
 r"""Deletes exactly what is proven, in an order that held against every server tried.
 
-    NOOP -> UID FETCH (FLAGS) -> UID STORE +FLAGS (\Deleted) -> UID EXPUNGE
-            what is gone          what the server confirms       exactly these
+    NOOP -> UID FETCH (FLAGS SIZE) -> UID STORE +FLAGS (\Deleted) -> UID EXPUNGE
+            gone, or another message   what the server confirms      exactly these
 
 Rule: plain EXPUNGE and CLOSE remove everybody's \Deleted messages and are never sent,
 but for an ``exclusive`` mailbox and after SEARCH DELETED equals our set.  Any surprise
@@ -12,14 +12,17 @@ Numbers are the steps of the imap reference, 2.1; dangers: 2.3.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from collector.domain.errors import CycleError
 from collector.domain.mailbox import Removal
 from collector.source.account import Account
-from collector.source.attributes import Facts, begin_facts, flags_of, number, uid_of
 from collector.source.client import Client, portions, quoted, uid_set
 from collector.source.connection import DELETED, Selected
+from collector.source.lines import Facts, begin_facts, flags_of, size_of, uid_of
+
+WRONG_MAX = 1000
+"""So many flags of others can be taken off; a server that tells of more is not believed."""
 
 
 def removal_of(client: Client, selected: Selected, account: Account) -> tuple[Removal, str]:
@@ -41,8 +44,17 @@ def removal_of(client: Client, selected: Selected, account: Account) -> tuple[Re
     )
 
 
-def remove(client: Client, account: Account, removal: Removal, uids: Sequence[int]) -> None:
-    """Remove exactly ``uids`` from the selected folder; may be repeated.
+def remove(
+    client: Client, account: Account, removal: Removal, proven: Mapping[int, int]
+) -> list[int]:
+    """Remove exactly the proven messages from the selected folder; may be repeated.
+
+    Args:
+        proven: sizes in bytes by UID.
+
+    Returns:
+        UIDs that name a message of another size now, as after a restored backup: left
+        alone.  Empty where sizes are hints.
 
     Raises:
         CycleError: the server flagged what it was not asked to, or others delete in
@@ -54,8 +66,13 @@ def remove(client: Client, account: Account, removal: Removal, uids: Sequence[in
         raise CycleError("messages cannot be removed from this folder")
     client.do(b"NOOP")  # step 6: pending expunges are told now
     there: dict[int, bool] = {}
-    for portion in portions(uids):
-        there |= _still_there(client, portion)
+    strangers: list[int] = []
+    for portion in portions(list(proven)):
+        for uid, flagged_before, size_bytes in _still_there(client, portion):
+            if size_bytes in {None, proven[uid]} or account.size_is_hint:
+                there[uid] = flagged_before
+            else:
+                strangers.append(uid)
     for portion in portions(list(there)):
         if removal is Removal.MOVE:
             _move(client, portion, account.deleted_folder or "")
@@ -63,23 +80,23 @@ def remove(client: Client, account: Account, removal: Removal, uids: Sequence[in
         flagged = _flag(client, [uid for uid in portion if not there[uid]])  # step 7
         flagged += [uid for uid in portion if there[uid]]
         if removal is Removal.UID_EXPUNGE and flagged:
-            _run(client, b"UID EXPUNGE " + uid_set(sorted(flagged)))  # step 8
+            client.do(b"UID EXPUNGE " + uid_set(sorted(flagged)))  # step 8
     if removal is Removal.EXCLUSIVE_EXPUNGE and there:
         _expunge_alone(client, list(there))
+    return strangers
 
 
-def _still_there(client: Client, uids: Sequence[int]) -> dict[int, bool]:
-    r"""Return which of ``uids`` the server still has, and whether each is \Deleted already.
+def _still_there(client: Client, uids: Sequence[int]) -> Iterator[tuple[int, bool, int | None]]:
+    r"""Yield which of ``uids`` the server has, whether each is \Deleted already, and its size.
 
     Servers leave a message out of the answer to STORE when its flags do not change
     (Dovecot): one that was flagged before a crash would never be confirmed again.
     """
-    told: dict[int, bool] = {}
-    for line in client.run(b"UID FETCH " + uid_set(uids) + b" (UID FLAGS)"):
+    wanted = set(uids)
+    for line in client.run(b"UID FETCH " + uid_set(uids) + b" (UID FLAGS RFC822.SIZE)"):
         facts: Facts = {}
-        if begin_facts(line, facts) and (uid := uid_of(facts)):
-            told[uid] = DELETED.lower() in flags_of(facts)
-    return {uid: told[uid] for uid in uids if uid in told}
+        if begin_facts(line, facts) and (uid := uid_of(facts)) in wanted:
+            yield uid, DELETED.lower() in flags_of(facts), size_of(facts)
 
 
 def _flag(client: Client, uids: Sequence[int]) -> list[int]:
@@ -90,15 +107,17 @@ def _flag(client: Client, uids: Sequence[int]) -> list[int]:
     """
     if not uids:
         return []
-    confirmed: set[int] = set()
+    asked, confirmed, wrong = set(uids), set[int](), set[int]()
     for line in client.run(b"UID STORE " + uid_set(uids) + b" +FLAGS (" + DELETED + b")"):
         facts: Facts = {}
         if begin_facts(line, facts) and DELETED.lower() in flags_of(facts):
-            confirmed.add(uid_of(facts) or 0)
-    confirmed.discard(0)  # news without a UID
-    wrong = sorted(confirmed.difference(uids))
+            if (uid := uid_of(facts)) is None:
+                continue  # news
+            (confirmed if uid in asked else wrong).add(uid)
+            if len(wrong) > WRONG_MAX:
+                raise ValueError("more messages are flagged than there can be")
     if wrong:
-        _unflag(client, sorted(confirmed.union(uids)))
+        _unflag(client, sorted(wrong | asked))
         raise CycleError(
             f"the server flagged {len(wrong)} messages for deletion that it was not asked to",
             hint="nothing was deleted; another client deletes in this folder, or the server's "
@@ -109,15 +128,12 @@ def _flag(client: Client, uids: Sequence[int]) -> list[int]:
 
 def _unflag(client: Client, uids: Sequence[int]) -> None:
     for portion in portions(uids):
-        _run(client, b"UID STORE " + uid_set(portion) + b" -FLAGS (" + DELETED + b")")
+        client.do(b"UID STORE " + uid_set(portion) + b" -FLAGS (" + DELETED + b")")
 
 
 def _expunge_alone(client: Client, ours: Sequence[int]) -> None:
     """EXPUNGE when nobody else's message is flagged; take our flags off otherwise (2.4)."""
-    deleted: set[int] = set()
-    for line in client.run(b"UID SEARCH DELETED"):
-        if line[:8].upper() == b"* SEARCH":
-            deleted.update(map(number, line[8:].split()))
+    deleted = client.search(b"DELETED")
     foreign = deleted.difference(ours)
     if foreign:
         _unflag(client, sorted(deleted.intersection(ours)))
@@ -125,14 +141,9 @@ def _expunge_alone(client: Client, ours: Sequence[int]) -> None:
             f"{len(foreign)} messages are flagged for deletion by another client",
             hint="nothing was deleted; take their flags off, or do not call the mailbox exclusive",
         )
-    _run(client, b"EXPUNGE")
+    client.do(b"EXPUNGE")
 
 
 def _move(client: Client, uids: Sequence[int], folder: str) -> None:
     """Move ``uids`` away (RFC 6851); each is moved whole or not at all."""
-    _run(client, b"UID MOVE " + uid_set(uids) + b" " + quoted(folder))
-
-
-def _run(client: Client, command: bytes) -> None:
-    for _ in client.run(command):
-        pass
+    client.do(b"UID MOVE " + uid_set(uids) + b" " + quoted(folder))

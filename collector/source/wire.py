@@ -67,6 +67,7 @@ class Wire(imaplib.IMAP4):
         """Connect; called by imaplib's constructor."""
         self.host, self.port = host, port
         self.sock = socket.create_connection((host, port), timeout)
+        self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if self._context is not None:
             self._wrap(self._context)
         self._start_reading()

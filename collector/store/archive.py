@@ -20,10 +20,10 @@ from itertools import groupby
 from pathlib import Path
 
 from collector.domain.blob import BlobRef, Digest, RawBytes, RawMessage
-from collector.domain.errors import IntegrityError
+from collector.domain.errors import ConfigError, IntegrityError
 from collector.store import durable
 from collector.store.contents import Damage, Frame, NoSegmentError, read_segment, reading
-from collector.store.frame import Extent, FrameError, FrameReader, Stored, measure
+from collector.store.frame import Extent, FrameError, FrameReader, Stored, measure, stated
 from collector.store.frames import FRAME_CONTENT_BYTES_MAX
 from collector.store.layout import (
     Layout,
@@ -133,6 +133,19 @@ class Archive:
             if number(name) >= number(start):
                 yield from self._scan_segment(name)
 
+    def scan_from(self, blob: BlobRef | None) -> Iterator[Meaning]:
+        """Walk what was written since ``blob``, its own frame included (default: all).
+
+        A sealed segment that it names is passed over: its places were switched when the
+        ledger named all of it.  One that was sealed meanwhile is read from its beginning.
+        """
+        for name in self._names():
+            if blob is None or number(name) > number(blob.segment):
+                yield from self._scan_segment(name)
+            elif number(name) == number(blob.segment) and not is_sealed(blob.segment):
+                start = blob.frame_offset if name == blob.segment else 0
+                yield from self._scan_segment(name, start)
+
     def segments(self) -> list[SegmentInfo]:
         """Return all segments, in the order they were begun."""
         infos = []
@@ -161,6 +174,12 @@ class Archive:
             return list(self._layout.segments_dir.iterdir())
         except FileNotFoundError:
             return []
+        except OSError as error:
+            raise ConfigError(
+                f"the segments cannot be listed: {error.strerror}",
+                subject=str(self._layout.segments_dir),
+                hint="run it as the user the collector runs as",
+            ) from error
 
     def _path(self, name: str) -> Path:
         try:
@@ -181,13 +200,13 @@ class Archive:
                 fd = stack.enter_context(reading(self._path(name)))
             yield fd, name
 
-    def _scan_segment(self, name: str) -> Iterator[Meaning]:
+    def _scan_segment(self, name: str, start: int = 0) -> Iterator[Meaning]:
         try:
             with self._opened(name) as (fd, present):
-                for found in read_segment(Stored(fd), present):
+                for found in read_segment(Stored(fd), present, start if present == name else 0):
                     yield from interpret(present, found) if isinstance(found, Frame) else [found]
         except FrameError as error:
-            yield Damage(name, 0, str(error))
+            yield Damage(name, 0, str(error), unread=True)
 
     def _pieces(self, blob: BlobRef) -> Iterator[bytes]:
         hasher = hashlib.sha256()
@@ -195,7 +214,8 @@ class Archive:
             with self._opened(blob.segment) as (fd, present):
                 stored = Stored(fd)
                 place = _present_places(stored, present, [blob])[0]
-                reader = FrameReader(stored, _extent(stored, [place]))
+                frame = stated(stored, place.frame_offset, place.frame_bytes)
+                reader = FrameReader(stored, _explained(frame, [place]))
                 reader.skip(place.offset)
                 for piece in reader.pieces(place.size_bytes):
                     hasher.update(piece)
@@ -255,7 +275,10 @@ def _reread_frame(stored: Stored, pairs: Sequence[tuple[BlobRef, BlobRef]]) -> I
 
 def _digests(stored: Stored, blobs: Sequence[BlobRef]) -> list[Digest]:
     """Read a frame to its end and return the digest at each place; the places are sorted."""
-    frame = _extent(stored, blobs)
+    frame = measure(stored, blobs[0].frame_offset, stored.end)
+    if frame.stored_bytes != blobs[0].frame_bytes:
+        raise FrameError("the frame has another length than recorded")
+    _explained(frame, blobs)
     reader = FrameReader(stored, frame)
     digests = []
     for blob in blobs:
@@ -271,19 +294,15 @@ def _digests(stored: Stored, blobs: Sequence[BlobRef]) -> list[Digest]:
     return digests
 
 
-def _extent(stored: Stored, blobs: Sequence[BlobRef]) -> Extent:
+def _explained(frame: Extent, blobs: Sequence[BlobRef]) -> Extent:
     """Return the frame in which ``blobs`` lie, once it can be what they say.
 
     The library decompresses what a frame states, whatever limit it is given, so
     a frame is refused that states more than one message with its receipt, or
     the most that several messages may make (integrity reference, section 7).
     """
-    first = blobs[0]
-    if min(min(each.frame_offset, each.offset, each.size_bytes) for each in blobs) < 0:
+    if min(min(each.offset, each.size_bytes) for each in blobs) < 0:
         raise FrameError("the recorded place is not one")
-    frame = measure(stored, first.frame_offset, stored.end)
-    if frame.stored_bytes != first.frame_bytes:
-        raise FrameError("the frame has another length than recorded")
     last = max(blob.offset + blob.size_bytes for blob in blobs)
     if last > frame.content_bytes:
         raise FrameError("the frame cannot hold what is recorded")

@@ -17,7 +17,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from collector.domain.blob import Digest
-from collector.store.frame import Extent, FrameError, FrameReader, Stored, find_frame, measure
+from collector.store.frame import (
+    Extent,
+    FrameError,
+    FrameReader,
+    Stored,
+    UnreadError,
+    find_frame,
+    measure,
+)
+from collector.store.frames import FRAME_CONTENT_BYTES_MAX
 from collector.store.layout import is_sealed, manifest_line, manifest_member
 from collector.store.member import (
     BLOCK_BYTES,
@@ -39,12 +48,14 @@ class Damage:
     Attributes:
         torn_tail: what a crash left at the end of the writing; it was never
             promised to anybody, unless the ledger names it.
+        unread: the medium did not hand it over: what lies there is not known.
     """
 
     segment: str
     frame_offset: int
     problem: str
     torn_tail: bool = False
+    unread: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +83,7 @@ class Frame:
     """A frame that was read to its end and proven whole.
 
     Attributes:
-        content: all of it when it was asked for, else empty.
+        content: all of it, or empty when it is too long to be held.
     """
 
     extent: Extent
@@ -89,12 +100,13 @@ def reading(path: Path) -> Iterator[int]:
     """Hold a segment's file open through a handle of its own.
 
     Raises:
-        FrameError: it cannot be opened, or is not there (NoSegmentError).
+        NoSegmentError: it is not there.
+        UnreadError: it cannot be opened.
     """
     try:
         fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
     except OSError as error:
-        kind = NoSegmentError if isinstance(error, FileNotFoundError) else FrameError
+        kind = NoSegmentError if isinstance(error, FileNotFoundError) else UnreadError
         raise kind(f"the segment cannot be opened: {error.strerror}") from error
     try:
         yield fd
@@ -102,24 +114,27 @@ def reading(path: Path) -> Iterator[int]:
         os.close(fd)
 
 
-def read_segment(
-    stored: Stored, segment: str, content_bytes_max: int = 0
-) -> Iterator[Frame | Damage]:
-    """Yield the frames of a segment from its beginning, and what is damaged.
+def read_segment(stored: Stored, segment: str, start: int = 0) -> Iterator[Frame | Damage]:
+    """Yield the frames of a segment from the one at ``start``, and what is damaged.
 
-    Frames with no more than ``content_bytes_max`` of content come with it.  Bytes
-    at the end of an open segment that are no whole frame, and from which no whole
-    frame can be reached, are its torn tail.  A sealed segment ends with a manifest
-    that names every other member, in their order.
+    Bytes at the end of an open segment that are no whole frame, and from which no
+    whole frame can be reached, are its torn tail; bytes that could not be read are
+    none.  A sealed segment ends with a manifest that names every other member, in
+    their order.
+
+    Raises:
+        UnreadError: the medium does not hand over where the next frame begins.
     """
     end = stored.end
     may_be_torn = not is_sealed(segment)
     manifest = _Manifest(segment)
     damaged = False
-    offset = 0
+    offset = start
     while offset < end:
         try:
             extent = measure(stored, offset, end)
+        except UnreadError:
+            raise
         except FrameError as error:
             further = find_frame(stored, offset + 1, end)
             yield Damage(segment, offset, str(error), torn_tail=may_be_torn and further is None)
@@ -128,10 +143,11 @@ def read_segment(
             continue
         offset = extent.end
         try:
-            frame = _frame(stored, extent, content_bytes_max)
+            frame = _frame(stored, extent)
         except FrameError as error:
-            torn = may_be_torn and offset == end
-            yield Damage(segment, extent.offset, str(error), torn_tail=torn)
+            unread = isinstance(error, UnreadError)
+            torn = may_be_torn and offset == end and not unread
+            yield Damage(segment, extent.offset, str(error), torn_tail=torn, unread=unread)
             damaged = True
             continue
         manifest.compare(frame)
@@ -158,10 +174,10 @@ class _Manifest:
                 self.agrees = False
 
 
-def _frame(stored: Stored, extent: Extent, content_bytes_max: int) -> Frame:
-    kept: list[bytes] | None = [] if extent.content_bytes <= content_bytes_max else None
-    members = tuple(_members(FrameReader(stored, extent, kept), extent))
-    return Frame(extent, members, b"".join(kept or ()))
+def _frame(stored: Stored, extent: Extent) -> Frame:
+    reader = FrameReader(stored, extent)
+    content = reader.hold() if extent.content_bytes <= FRAME_CONTENT_BYTES_MAX else b""
+    return Frame(extent, tuple(_members(reader, extent)), content)
 
 
 def _members(reader: FrameReader, extent: Extent) -> Iterator[Found]:
@@ -190,10 +206,8 @@ def _member(reader: FrameReader, header: Header) -> Found:
         raise FrameError("a receipt is too long")
     offset = reader.position
     hasher = hashlib.sha256()
-    text = b""
-    for piece in reader.pieces(header.size_bytes):
+    text = reader.read(header.size_bytes) if is_text else b""
+    for piece in (text,) if is_text else reader.pieces(header.size_bytes):
         hasher.update(piece)
-        if is_text:
-            text += piece
     reader.skip(-header.size_bytes % BLOCK_BYTES)
     return Found(header, offset, Digest(hasher.hexdigest()), text)

@@ -60,8 +60,16 @@ def disk_full(path: Path) -> CycleError:
 
 
 def require_space(path: Path, needed_bytes: int) -> None:
-    """Raise ``CycleError`` unless the disk of ``path`` has ``needed_bytes`` free for us."""
-    figures = os.statvfs(path)
+    """Say nothing when the disk of ``path`` has ``needed_bytes`` free for us.
+
+    Raises:
+        CycleError: it has not.
+        CollectorError: it cannot be asked, as ``write_error`` has it.
+    """
+    try:
+        figures = os.statvfs(path)
+    except OSError as error:
+        raise write_error(error, path) from error
     if figures.f_bavail * figures.f_frsize < needed_bytes:
         raise disk_full(path)
 
@@ -128,9 +136,17 @@ def sync_file(fd: int, path: Path) -> None:
 
 
 def sync_directory(path: Path) -> None:
-    """Make the names in the directory ``path`` durable."""
-    with directory(path) as fd:
-        _fsync(fd, path)
+    """Make the names in the directory ``path`` durable.
+
+    Raises:
+        CollectorError: it cannot be opened, as ``write_error`` has it.
+        DurabilityError: an fsync failed.
+    """
+    try:
+        with directory(path) as fd:
+            _fsync(fd, path)
+    except OSError as error:
+        raise write_error(error, path) from error
 
 
 def cut(fd: int, size_bytes: int, path: Path) -> None:
@@ -197,8 +213,15 @@ def settle(path: Path) -> None:
     Pages it wrote may still be dirty, or clean without ever having reached the
     disk (a failed fsync).  The fsync sends the first, dropping the cache
     forgets the second; only what is read afterwards is believed.
+
+    Raises:
+        CollectorError: it cannot be opened, as ``write_error`` has it.
+        DurabilityError: an fsync failed.
     """
-    fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError as error:
+        raise write_error(error, path) from error
     try:
         _fsync(fd, path)
         drop_cache(fd)

@@ -37,7 +37,7 @@ class Inventory:
         self.manifest = bytearray()
         self.mtime_s = 0
 
-    def frames(self, stored: Stored, content_bytes_max: int = 0) -> Iterator[Frame]:
+    def frames(self, stored: Stored) -> Iterator[Frame]:
         """Take and yield the whole frames; only a torn tail may follow them.
 
         Raises:
@@ -45,7 +45,7 @@ class Inventory:
             Stopped: ``stopping`` said so.
         """
         torn = False
-        for found in read_segment(stored, self.segment, content_bytes_max):
+        for found in read_segment(stored, self.segment):
             if self.stopping():
                 raise Stopped
             if torn:

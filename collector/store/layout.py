@@ -86,8 +86,9 @@ def sealed_name(name: str) -> str:
 
 
 def number(name: str) -> int:
-    """Return the number that a segment keeps when it is sealed; 0 for no name."""
-    return int(name.removesuffix(SEALED) or 0)
+    """Return the number that a segment keeps when it is sealed; 0 for what is no name."""
+    found = _NAME.fullmatch(name)
+    return int(found[1]) if found else 0
 
 
 def in_order(names: Iterable[str]) -> list[str]:

@@ -16,13 +16,18 @@ from typing import Protocol
 
 from collector.domain.blob import BlobRef, Digest
 from collector.store import durable
-from collector.store.arrival import text_member
 from collector.store.contents import END_OF_ARCHIVE, Found, Frame, reading
 from collector.store.frame import SEALED_LEVEL, Extent, FrameReader, Piece, Stored, measure
 from collector.store.frames import FRAME_CONTENT_BYTES_MAX, FrameWriter, Members
 from collector.store.inventory import Inventory, Stopped, damaged
 from collector.store.layout import manifest_member, sealed_name
-from collector.store.member import BLOCK_BYTES
+from collector.store.member import (
+    BLOCK_BYTES,
+    Header,
+    encode_header,
+    member_bytes,
+    padding,
+)
 from collector.store.places import Places
 from collector.store.stored import is_message
 
@@ -84,6 +89,28 @@ class _Streamed:
                 yield piece
 
 
+@dataclass(frozen=True, slots=True)
+class _End:
+    """``frames.Members``: the manifest, which may be 10 MB long, and the end of the archive."""
+
+    before: Inventory
+    between: Hasher
+    digest: None = None
+    raw_bytes: int = 0
+
+    @property
+    def content_bytes(self) -> int:
+        return member_bytes(len(self.before.manifest)) + len(END_OF_ARCHIVE)
+
+    def pieces(self) -> Iterator[Piece]:
+        manifest = memoryview(self.before.manifest).toreadonly()
+        name = manifest_member(self.before.segment)
+        header = encode_header(Header(name, len(manifest), self.before.mtime_s))
+        for piece in (header, manifest, padding(len(manifest)), END_OF_ARCHIVE):
+            self.between.update(piece)
+            yield piece
+
+
 def rewrite(stored: Stored, before: Inventory, path: Path) -> Places:
     """Write a new file and prove it; return where the messages lie in it.
 
@@ -115,14 +142,12 @@ def rewrite(stored: Stored, before: Inventory, path: Path) -> Places:
 
 
 def _members(stored: Stored, before: Inventory, between: Hasher) -> Iterator[Members]:
-    for frame in before.frames(stored, FRAME_CONTENT_BYTES_MAX):
-        if frame.content:
+    for frame in before.frames(stored):
+        if frame.extent.content_bytes <= FRAME_CONTENT_BYTES_MAX:
             yield from _slices(frame, between)
         else:
             yield _streamed(stored, frame, before, between)
-    name = manifest_member(before.segment)
-    manifest = text_member(name, bytes(before.manifest), before.mtime_s)
-    yield _Copied(None, 0, manifest + END_OF_ARCHIVE, between)
+    yield _End(before, between)
 
 
 def _slices(frame: Frame, between: Hasher) -> Iterator[Members]:
@@ -162,6 +187,8 @@ def _prove(path: Path, before: Inventory, after: Places, between: bytes) -> None
                 raise Stopped
             frame = measure(stored, offset, stored.end)
             reader = FrameReader(stored, frame)
+            if frame.content_bytes <= FRAME_CONTENT_BYTES_MAX:
+                reader.hold()
             while blob and blob.frame_offset == offset:
                 _prove_message(reader, frame, blob, seen, path)
                 blob = next(blobs, None)

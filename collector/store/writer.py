@@ -14,7 +14,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from importlib import resources
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -26,18 +25,17 @@ from collector.domain.evidence import Event
 from collector.store import durable
 from collector.store.archive import Archive
 from collector.store.arrival import Arrival, arrival, recorded, settled
-from collector.store.contents import reading
-from collector.store.frame import FrameError, Stored, ends_at_frame
 from collector.store.inventory import Stopped
-from collector.store.layout import (
-    Layout,
-    in_order,
-    is_half_sealed,
-    is_sealed,
-    next_name,
-    segment_name,
-)
+from collector.store.layout import Layout, next_name
 from collector.store.lock import CLOSED, OPEN, ArchiveLock
+from collector.store.opening import (
+    is_whole,
+    make_directories,
+    open_segments,
+    remove_unfinished,
+    taken_names,
+    write_format_md,
+)
 from collector.store.receipt import SETTLEMENTS_MAX
 from collector.store.seal import SPARE_BYTES, Sealed, seal
 from collector.store.segment import OpenSegment
@@ -62,11 +60,11 @@ class ArchiveWriter:
         self._broken: IntegrityError | None = None
         self._closed = False
         self._current: OpenSegment | None = None
-        names = _segments(layout)
+        names = taken_names(layout)
         self.unclean = lock.found == OPEN or (lock.found != CLOSED and bool(names))
-        self._waiting = [name for name in names if not is_sealed(name) and _is_file(layout, name)]
+        self._waiting = open_segments(layout)
         if self._waiting and self._waiting[-1] == names[-1] and not self.unclean:
-            if _whole(layout, names[-1]):
+            if is_whole(layout, names[-1]):
                 last = self._waiting.pop()
                 self._current = OpenSegment.reopen(last, layout.segment(last))
             else:
@@ -86,15 +84,14 @@ class ArchiveWriter:
         """
         layout = Layout(root)
         try:
-            for directory in (root, layout.segments_dir, layout.spool_dir):
-                durable.make_directory(directory)
+            make_directories(layout)
             lock = ArchiveLock.acquire(layout.lock_file)
         except OSError as error:
             raise _unusable(error, root) from error
         try:
             lock.mark(OPEN)
             durable.sync_directory(root)
-            _remove_unfinished(layout)
+            remove_unfinished(layout)
             write_format_md(root)
             return cls(layout, lock)
         except BaseException as error:
@@ -210,18 +207,11 @@ class ArchiveWriter:
             CycleError: the disk is full; nothing is lost.
             IntegrityError: the segment is damaged, or as ``append``.
         """
-        with self._sealing, self._noting_failures():
-            if self._closing.is_set() or name not in self._waiting:
+        with self._sealing:
+            if self._closing.is_set():
                 return None
-            try:
-                sealed = seal(self._layout, name, self._closing.is_set)
-            except Stopped:
-                return None
-            if sealed:
-                switch(sealed)
-                _remove(self._layout.segment(name))
-            self._waiting.remove(name)
-            return sealed
+            with self._noting_failures():
+                return self._seal(name, switch) if name in self._waiting else None
 
     def close(self) -> None:
         """End writing.  The mark says ``closed`` only when every write was made durable.
@@ -263,17 +253,38 @@ class ArchiveWriter:
             finally:
                 self._lock.release()
 
+    def _seal(self, name: str, switch: Callable[[Sealed], object]) -> Sealed | None:
+        try:
+            sealed = seal(self._layout, name, self._closing.is_set)
+        except Stopped:
+            return None
+        except OSError as error:
+            raise durable.write_error(error, self._layout.segments_dir) from error
+        if sealed:
+            switch(sealed)
+            _remove(self._layout.segment(name))
+        self._waiting.remove(name)
+        return sealed
+
     def _append(self, batch: Sequence[Arrival]) -> list[BlobRef | None]:
         with self._turn, self._noting_failures():
             if not batch:
                 return []
             needed_bytes = sum(each.content_bytes for each in batch) + SPARE_BYTES
-            durable.require_space(self._layout.segments_dir, needed_bytes)
+            return self._segment(needed_bytes).append(batch)
+
+    def _segment(self, needed_bytes: int) -> OpenSegment:
+        """Return the segment that takes the next batch, once there is space for it."""
+        directory = self._layout.segments_dir
+        try:
+            durable.require_space(directory, needed_bytes)
             self.roll()
             if self._current is None:
-                name = next_name(_segments(self._layout))
+                name = next_name(taken_names(self._layout))
                 self._current = OpenSegment.create(name, self._layout.segment(name))
-            return self._current.append(batch)
+        except OSError as error:
+            raise durable.write_error(error, directory) from error
+        return self._current
 
     @contextmanager
     def _noting_failures(self) -> Iterator[None]:
@@ -286,52 +297,11 @@ class ArchiveWriter:
             raise
 
 
-def write_format_md(root: Path) -> None:
-    """Put FORMAT.md into the archive when it is missing or another program's version.
-
-    Raises:
-        OSError: it cannot be written.
-        DurabilityError: an fsync failed.
-    """
-    path = Layout(root).format_file
-    content = resources.files("collector.store").joinpath("FORMAT.md").read_bytes()
-    if not path.exists() or path.read_bytes() != content:
-        durable.publish(path, content)
-
-
-def _segments(layout: Layout) -> list[str]:
-    """Return all names that are taken, whatever lies under them."""
-    names = (segment_name(path.name) for path in layout.segments_dir.iterdir())
-    return in_order(name for name in names if name is not None)
-
-
-def _is_file(layout: Layout, name: str) -> bool:
-    path = layout.segment(name)
-    return path.is_file() and not path.is_symlink()
-
-
-def _whole(layout: Layout, name: str) -> bool:
-    """Say whether the frames of a segment, by their block headers, lead to its end."""
-    try:
-        with reading(layout.segment(name)) as fd:
-            stored = Stored(fd)
-            return ends_at_frame(stored, 0, stored.end)
-    except FrameError:
-        return False
-
-
 def _remove(path: Path) -> None:
     try:
         durable.remove(path)
     except OSError as error:
         raise durable.write_error(error, path) from error
-
-
-def _remove_unfinished(layout: Layout) -> None:
-    """Remove what a stopped process had not finished sealing; its segment is still there."""
-    for path in layout.segments_dir.iterdir():
-        if is_half_sealed(path.name):
-            durable.remove(path)
 
 
 def _unusable(error: OSError, root: Path) -> CollectorError:

@@ -10,8 +10,8 @@ from pathlib import Path
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
-from played_server import EFFECTS, TORN, Crash, Fault
-from world import World
+from played_mailbox import EFFECTS, TORN, Crash, Fault
+from world import STEPS, World
 
 from collector.domain.custody import Policy
 from collector.domain.errors import CycleError
@@ -21,7 +21,8 @@ EXAMPLES = int(os.environ.get("COLLECTOR_MACHINE_EXAMPLES", "40"))
 
 faults = st.builds(
     Fault,
-    at=st.integers(0, 30),
+    name=st.sampled_from(sorted(STEPS)),
+    at=st.integers(0, 4),
     effect=st.sampled_from(EFFECTS),
     error=st.sampled_from([None, CycleError("not now")]),
 )
@@ -89,7 +90,7 @@ class CustodyMachine(RuleBasedStateMachine):
         """Run a cycle that may fail at any step while another client deletes."""
         world = self.world
         error = None if fault.effect == TORN else fault.error  # only a crash tears a segment
-        fault = Fault(fault.at, fault.effect, error)
+        fault = Fault(fault.name, fault.at, fault.effect, error)
         world.sealing = sealing
 
         def thief() -> None:

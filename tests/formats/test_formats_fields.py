@@ -40,11 +40,16 @@ def test_a_header_ends_at_its_first_empty_line(raw: bytes, body: int) -> None:
 
 def test_fields_keep_their_order_and_their_folds() -> None:
     """Names in lower case, values as they lie there, unfolded when asked for."""
-    told = header(b"A: b\r\n\tc\r\nB :d\r\na:\r\n\r\n")
-    assert told.fields == [(b"a", b" b\r\n\tc\r"), (b"b", b"d\r"), (b"a", b"\r")]
-    assert told.all(b"a") == [b"b\tc", b""]
-    assert told.first(b"b") == b"d"
-    assert told.first(b"x") == b""
+    told = header(b"To: b\r\n\tc\r\nCc :d\r\nto:\r\nX: e\r\n\r\n")
+    assert told.fields == [
+        (b"to", b" b\r\n\tc\r"),
+        (b"cc", b"d\r"),
+        (b"to", b"\r"),
+        (b"x", b" e\r"),
+    ]
+    assert told.all(b"to") == [b"b\tc", b""]
+    assert told.first(b"cc") == b"d"
+    assert told.first(b"from") == b""
 
 
 @pytest.mark.parametrize(

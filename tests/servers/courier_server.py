@@ -11,9 +11,10 @@ import os
 import sys
 from pathlib import Path
 
+import psutil
 from debian_packages import library_path, unpack
 from imap_eyes import ImapUser
-from throwaway import HOST, Place, Server, as_ordinary_user, free_ports, run
+from throwaway import HOST, Place, Server, free_ports, run
 from throwaway_ca import make_ca
 
 CAPABILITY = "IMAP4rev1 UIDPLUS CHILDREN NAMESPACE THREAD=REFERENCES SORT QUOTA IDLE ACL"
@@ -27,11 +28,12 @@ class CourierServer:
         self._place = Place("courier")
         self.root = self._place.root
         programs = self.root / "root"
-        unpack(programs, "courier-imap")
+        unpack(programs, "courier-imap", "gamin")
         self.ca = make_ca(self.root)
         environment = {
             "PATH": os.environ["PATH"],
             "LD_LIBRARY_PATH": library_path(programs),
+            "GAMIN_DEBUG_SERVER": str(next(programs.rglob("gam_server"))),
             "AUTHENTICATED": "journal",
             "HOME": str(self.root),
             "IMAP_USELOCKS": "1",
@@ -64,6 +66,9 @@ class CourierServer:
         return name
 
     def stop(self) -> None:
-        """End it and remove all it held."""
+        """End it, what it started of its own accord, and remove all it held."""
         self._server.end()
+        for process in psutil.process_iter(["exe"]):
+            if str(process.info["exe"]).startswith(f"{self.root}/"):  # gam_server outlives imapd
+                process.terminate()
         self._place.remove()

@@ -6,11 +6,10 @@ import imaplib
 import itertools
 import os
 import re
-from pathlib import Path
 
 from debian_packages import library_path, unpack
 from imap_eyes import PASSWORD, ImapUser
-from throwaway import HOST, Place, Server, as_ordinary_user, free_ports, run, user_and_group
+from throwaway import HOST, Place, Server, free_ports, run, user_and_group
 from throwaway_ca import make_ca
 
 DIRECTORIES = (
@@ -38,6 +37,7 @@ allowplaintext: yes
 autocreate_quota: -1
 expunge_mode: @expunge_mode@
 duplicatesuppression: no
+munge8bit: no
 idlesocket: @root@/conf/socket/idle
 notifysocket: @root@/conf/socket/notify
 tls_server_cert: @root@/server.pem

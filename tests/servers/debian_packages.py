@@ -1,5 +1,6 @@
-"""Server programs from Debian packages that are unpacked, not installed: mail servers
-exclude each other as packages.
+"""Server programs from Debian packages that are unpacked, not installed.
+
+Mail servers exclude each other as packages.
 
 Packages are kept in ``~/.cache/journal-collector-tests``; a place is unpacked anew from
 them, because the ordinary user who serves cannot enter another's home.
@@ -17,7 +18,7 @@ from pathlib import Path
 
 from throwaway import missing, run
 
-NOT_NEEDED = re.compile(r"exim4|-dev$|gnutls-bin|db5?\.?3?-util|^gamin$")
+NOT_NEEDED = re.compile(r"exim4|-dev$|gnutls-bin|db5?\.?3?-util")
 """What apt would add to make a mail host of this machine."""
 
 

@@ -40,14 +40,14 @@ class Options:
     Attributes:
         hidden: capabilities that are not shown; their commands still work.
         mail_format: ``maildir``, ``mdbox`` or ``sdbox``.
-        quota_rule: of every user.
+        quota_mib: of every user.
         connections_max: of one user.
         password: of every user.
     """
 
     hidden: tuple[str, ...] = ()
     mail_format: str = "maildir"
-    quota_rule: str = "*:storage=8G"
+    quota_mib: int = 8192
     connections_max: int = 40
     password: str = PASSWORD
 
@@ -80,8 +80,9 @@ class DovecotServer:
     def _configure(self) -> None:
         for name in ("run", "state", "mail", "home"):
             (self.root / name).mkdir(exist_ok=True)
-        if not self.version.startswith("2.3."):
-            missing("a Dovecot 2.3", f"this is {self.version}, whose configuration is another")
+        template = Path(__file__).with_name(f"dovecot-{self.version[:3]}.conf")
+        if not template.exists():
+            missing("a Dovecot 2.3 or 2.4", f"this is {self.version}, with another configuration")
         user, group = user_and_group()
         facts = {
             "root": self.root,
@@ -92,11 +93,11 @@ class DovecotServer:
             "lmtp_port": self.lmtp_port,
             "capability": self._capability(),
             "format": self.options.mail_format,
-            "quota_rule": self.options.quota_rule,
+            "quota_mib": self.options.quota_mib,
             "connections_max": self.options.connections_max,
             "password": b64encode(self.options.password.encode()).decode(),
         }
-        text = (Path(__file__).parent / "dovecot-2.3.conf").read_text(encoding="utf-8")
+        text = template.read_text(encoding="utf-8")
         for name, value in facts.items():
             text = text.replace(f"@{name}@", str(value))
         (self.root / "dovecot.conf").write_text(text, encoding="utf-8")

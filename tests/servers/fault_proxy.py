@@ -19,8 +19,8 @@ import socket
 import ssl
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from typing import Self
 
 from imap_eyes import ImapUser
 from throwaway_ca import ThrowawayCa
@@ -98,18 +98,6 @@ class Inject(Action):
         for line in self.lines:
             wires.to_client(line.encode("latin-1") + b"\r\n")
         return True
-
-
-@dataclass(frozen=True)
-class Pour(Action):
-    """Send what ``pieces()`` yields instead of an answer, as fast as it is taken."""
-
-    pieces: Callable[[], Iterable[bytes]]
-
-    def command(self, wires, tag):
-        for piece in self.pieces():
-            wires.to_client(piece)
-        return False
 
 
 @dataclass(frozen=True)
@@ -196,6 +184,16 @@ class Shorten(_OfLiteral):
 
 
 @dataclass(frozen=True)
+class Flip(_OfLiteral):
+    """Change one bit of one byte of the literal; its length stays."""
+
+    at: int = 0
+
+    def changed(self, wires, head, raw):
+        return announced(head, raw[: self.at] + bytes([raw[self.at] ^ 1]) + raw[self.at + 1 :])
+
+
+@dataclass(frozen=True)
 class Nil(_OfLiteral):
     """Send NIL instead of the literal."""
 
@@ -273,7 +271,7 @@ class FaultProxy:
         self._open: set[socket.socket] = set()
         self.stopped = threading.Event()
 
-    def __enter__(self) -> FaultProxy:
+    def __enter__(self) -> Self:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = self._listener.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()
@@ -392,7 +390,8 @@ class Wires:
         """Pass everything on until one side ends."""
         greeting = self._server.line()
         actions = self._proxy.actions_for("GREETING")
-        if all([action.command(self, b"*") for action in actions]):
+        passes = [action.command(self, b"*") for action in actions]
+        if all(passes):
             self.to_client(greeting)
         sides = [self._client, self._server]
         while True:
@@ -428,7 +427,8 @@ class Wires:
             self._server.sock.sendall(line)
             return
         actions = self._proxy.actions_for(command.decode("latin-1"))
-        if all([action.command(self, tag) for action in actions]):
+        passes = [action.command(self, tag) for action in actions]
+        if all(passes):
             self._outstanding.append((tag, actions))
             self._server.sock.sendall(line)
             while literal := CLIENT_LITERAL.search(line):

@@ -63,8 +63,9 @@ async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
         child = await asyncio.create_subprocess_exec(*sys.argv[3:], stdin=pipe, stdout=pipe)
         assert child.stdin is not None
         assert child.stdout is not None
-        greeting = await child.stdout.readline()
-        writer.write(tag + (b" OK in\r\n" if b"PREAUTH" in greeting else b" NO broken\r\n"))
+        while (greeting := await child.stdout.readline()) and b"PREAUTH" not in greeting:
+            writer.write(greeting)  # an alert
+        writer.write(tag + (b" OK in\r\n" if greeting else b" NO broken\r\n"))
         await asyncio.gather(pump(reader, child.stdin), pump(child.stdout, writer))
         await child.wait()
     writer.close()

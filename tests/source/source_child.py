@@ -14,6 +14,8 @@ import sys
 import time
 from pathlib import Path
 
+from source_samples import proofs_of
+
 from collector.domain.errors import CollectorError
 from collector.domain.mailbox import Fetched
 from collector.source.account import Account, Limits
@@ -49,6 +51,14 @@ def wait(account: Account) -> object:
     mailbox = ImapMailbox(account, "INBOX")
     mailbox.poll()
     return mailbox.wait_for_arrival(5.0, lambda: False)
+
+
+def expunge(account: Account) -> object:
+    """Delete everything."""
+    mailbox = ImapMailbox(account, "INBOX")
+    listing = mailbox.poll()
+    mailbox.expunge(proofs_of(listing, listing.uids), listing.removal)
+    return "done"
 
 
 def check(account: Account) -> object:

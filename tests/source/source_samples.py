@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -58,14 +58,20 @@ def letter(number: int, size_bytes: int = 0) -> bytes:
     return (head + line * (max(0, size_bytes - len(head)) // len(line) + 1)).encode("ascii")
 
 
-def proofs_of(listing: Listing, uids: Sequence[int]) -> list[Proof]:
-    """Return proofs as custody would make them."""
+def proofs_of(
+    listing: Listing, uids: Sequence[int], sizes: Mapping[int, int] | None = None
+) -> list[Proof]:
+    """Return proofs as custody would make them.
+
+    Args:
+        sizes: by UID; default: of a ``letter`` with a number of one digit.
+    """
     return [
         Proof(
             seq=uid,
             ref=MessageRef(listing.mailbox, listing.uidvalidity, uid),
             digest=Digest.of(b"%d" % uid),
-            size_bytes=1,
+            size_bytes=sizes[uid] if sizes else len(letter(0)),
             proven_at=PROVEN_AT,
         )
         for uid in uids

@@ -16,16 +16,22 @@ import time
 from pathlib import Path
 
 import pytest
-from played_server import PlayedServer
+from played_imap import PlayedImap
 
 MEMORY_MIB_MAX = 60
 """Far below the 200 MB that are promised for the whole program."""
 
-SHORT = {"connect_s": 2.0, "silence_s": 1.0, "grace_s": 2.0, "answer_bytes_max": 4 * 1024**2}
+SHORT = {
+    "connect_s": 2.0,
+    "silence_s": 0.5,
+    "grace_s": 1.0,
+    "answer_bytes_max": 3 * 1024**2,
+    "breaks_max": 2,
+}
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def cost(server: PlayedServer, action: str, tmp_path: Path, **limits) -> dict:
+def cost(server: PlayedImap, action: str, tmp_path: Path, **limits) -> dict:
     """Run an action in a process of its own; return what it told, within all bounds."""
     child = Path(__file__).with_name("source_child.py")
     command = [sys.executable, child, action, str(server.port), tmp_path]
@@ -34,7 +40,7 @@ def cost(server: PlayedServer, action: str, tmp_path: Path, **limits) -> dict:
         capture_output=True,
         check=True,
         timeout=120,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        env={**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'tests/servers'}"},
     )
     told = json.loads(done.stdout)
     assert told["memory_mib"] < MEMORY_MIB_MAX, told
@@ -90,7 +96,7 @@ COMMANDS = ["CAPABILITY", "SELECT", "UID SEARCH"]
 )
 def test_an_answer_has_an_end(tmp_path, command, answer, why) -> None:
     """Endless, silent, slow or absurd: an error in seconds, and little memory."""
-    with PlayedServer({f"^{command}": answer}, uids=range(1, 11)) as server:
+    with PlayedImap({f"^{command}": answer}, uids=range(1, 11)) as server:
         told = cost(server, "poll", tmp_path)
     assert why in told["error"]
     assert told["seconds"] < 20
@@ -105,6 +111,9 @@ def test_an_answer_has_an_end(tmp_path, command, answer, why) -> None:
         (b"* 1 FETCH (UID 1 RFC822.SIZE 100 BODY[] {100}\r\n", b"", 0.1),
         (b"* 77 FETCH (UID 77 BODY[] {10737418240}\r\n", b"x" * 65536, 0.0),
         (b"* 1 FETCH (UID 1 FLAGS {10737418240}\r\n", b"x" * 65536, 0.0),
+        (b"* 9 FETCH (UID 9 X ", b"{1000}\r\n" + b"x" * 1000 + b" Y ", 0.0),
+        (b"", b"* 9 FETCH (UID 9 BODY[] {1000}\r\n" + b"x" * 1000 + b")\r\n", 0.0),
+        (b"", b"* 9 FETCH (BODY[] {1000}\r\n" + b"x" * 1000 + b" UID 9)\r\n", 0.0),
         (b"", b"* 3 EXPUNGE\r\n" * 1000, 0.0),
         (b"", b"* 1 FETCH (UID 1 FLAGS (\\Seen))\r\n" * 1000, 0.0),
         (b'* 1 FETCH (UID 1 X "', b"\\" * 65536, 0.0),
@@ -118,7 +127,7 @@ def test_a_body_has_an_end(tmp_path, head, piece, pause_s) -> None:
         yield head
         yield from endless(piece, pause_s)("")
 
-    with PlayedServer({"UID FETCH .*BODY": answer}, uids=range(1, 3)) as server:
+    with PlayedImap({"UID FETCH .*BODY": answer}, uids=range(1, 3)) as server:
         told = cost(server, "fetch", tmp_path)
     assert "error" in told or all(isinstance(each, str) for each in told["outcome"])
     assert told["seconds"] < 40
@@ -129,7 +138,7 @@ def test_a_body_has_an_end(tmp_path, head, piece, pause_s) -> None:
 def test_an_absurd_literal_is_not_waited_for(tmp_path, command, digits_count) -> None:
     """Where no literal belongs it is no reason to read, to wait or to reserve memory."""
     answer = once(b"* SEARCH {" + b"9" * digits_count + b"}\r\n")
-    with PlayedServer({f"^{command}": answer}, uids=range(1, 11)) as server:
+    with PlayedImap({f"^{command}": answer}, uids=range(1, 11)) as server:
         told = cost(server, "poll", tmp_path)
     assert "error" in told or told["outcome"][0] in {0, 10}
     assert told["seconds"] < 5
@@ -139,15 +148,49 @@ def test_an_absurd_literal_is_not_waited_for(tmp_path, command, digits_count) ->
 def test_the_usual_limits_hold_too(tmp_path) -> None:
     """With the limits for real servers an endless answer ends as well."""
     flood = endless(b"* 5 EXPUNGE\r\n" * 1000)
-    with PlayedServer({"UID SEARCH": flood}, uids=range(1, 11)) as server:
+    with PlayedImap({"UID SEARCH": flood}, uids=range(1, 11)) as server:
         told = cost(server, "poll", tmp_path, answer_bytes_max=32 * 1024**2)
     assert "does not end" in told["error"]
+
+
+def counting(template: bytes):
+    """Return an answer that never ends and never repeats itself."""
+
+    def answer(_command: str):
+        for start in itertools.count(1, 1000):
+            yield b"".join(template % number for number in range(start, start + 1000))
+
+    return answer
+
+
+@pytest.mark.parametrize(
+    ("command", "action", "template"),
+    [
+        ("UID SEARCH", "poll", b"* SEARCH %d\r\n"),
+        ("UID FETCH .*INTERNALDATE", "fetch", b"* 1 FETCH (UID %d RFC822.SIZE 9)\r\n"),
+        ("UID FETCH .*BODY", "fetch", b"* 1 FETCH (UID %d BODY[] NIL)\r\n"),
+        ("MYRIGHTS", "check", b"* %d EXISTS\r\n"),
+        ("GETACL", "check", b'* ACL "INBOX" user%d lrswi\r\n'),
+        ("UID FETCH .*FLAGS", "expunge", b"* 1 FETCH (UID %d FLAGS ())\r\n"),
+        ("UID STORE", "expunge", b"* 1 FETCH (UID %d FLAGS (\\Deleted))\r\n"),
+        ("UID EXPUNGE", "expunge", b"* %d EXPUNGE\r\n"),
+        ("NOOP", "expunge", b"* %d EXPUNGE\r\n"),
+    ],
+)
+def test_what_was_not_asked_for_is_not_kept(tmp_path, command, action, template) -> None:
+    """Millions of answers that never repeat fill no memory."""
+    capability = "IMAP4rev1 UIDPLUS ACL QUOTA"
+    answers = {command: counting(template)}
+    with PlayedImap(answers, uids=range(1, 11), capability=capability) as server:
+        told = cost(server, action, tmp_path, answer_bytes_max=16 * 1024**2)
+    assert action == "check" or "error" in told
+    assert told["seconds"] < 60
 
 
 def test_a_million_messages_are_listed(tmp_path) -> None:
     """Windows keep lines short and memory flat; nothing is missing."""
     uids = range(1_000_000, 3_000_000, 2)
-    with PlayedServer(uids=uids) as server:
+    with PlayedImap(uids=uids) as server:
         told = cost(server, "poll", tmp_path, silence_s=60.0, grace_s=60.0)
         searches = [each for each in server.commands if "SEARCH" in each]
     assert told["outcome"] == [1_000_000, True]
@@ -158,7 +201,7 @@ def test_a_million_messages_are_listed(tmp_path) -> None:
 def test_an_absurd_number_of_messages_is_refused(tmp_path) -> None:
     """Four thousand million messages: an error, no list of that size."""
     selected = b"* 4294967295 EXISTS\r\n* OK [UIDVALIDITY 7] ok\r\n"
-    with PlayedServer({"SELECT": once(selected)}) as server:
+    with PlayedImap({"SELECT": once(selected)}) as server:
         assert "more messages" in cost(server, "poll", tmp_path)["error"]
 
 
@@ -170,7 +213,7 @@ def test_idle_without_end_is_left(tmp_path) -> None:
         yield b"* OK still here\r\n" * 10
         yield from flood("")
 
-    with PlayedServer({"^IDLE": answer}, uids=range(1, 3)) as server:
+    with PlayedImap({"^IDLE": answer}, uids=range(1, 3)) as server:
         told = cost(server, "wait", tmp_path)
     assert told["outcome"] is False
     assert told["seconds"] < 20
@@ -183,7 +226,7 @@ def test_the_check_has_an_end_too(tmp_path, command) -> None:
     """``collector check`` says what failed and ends."""
     capability = "IMAP4rev1 UIDPLUS ACL QUOTA"
     answers = {f"^{command}": once(b"* " + b"(" * 500_000 + b"\r\n"), "^GETQ": once(b"* QUOTA\r\n")}
-    with PlayedServer(answers, uids=range(1, 3), capability=capability) as server:
+    with PlayedImap(answers, uids=range(1, 3), capability=capability) as server:
         findings = cost(server, "check", tmp_path)["outcome"]
     assert findings[0][0] == "connection"
     assert len(findings) >= 1
@@ -203,7 +246,7 @@ def test_a_message_of_a_gigabyte_passes_in_flat_memory(tmp_path) -> None:
         yield b")\r\n"
 
     answers = {"UID FETCH .*BODY": answer}
-    with PlayedServer(answers, uids=range(1, 2), size_bytes=size_bytes) as server:
+    with PlayedImap(answers, uids=range(1, 2), size_bytes=size_bytes) as server:
         told = cost(server, "fetch", tmp_path, silence_s=60.0, grace_s=60.0)
     assert told["outcome"] == [[size_bytes, f"sha256:{expected.hexdigest()}"]]
     assert list(tmp_path.iterdir()) == []

@@ -14,6 +14,7 @@ from fault_proxy import (
     Cut,
     DropTagged,
     FaultProxy,
+    Flip,
     Hold,
     Inject,
     LeaveOut,
@@ -28,6 +29,7 @@ from fault_proxy import (
 )
 from source_samples import letter, open_mailbox
 
+from collector.domain.blob import Digest, RawBytes
 from collector.domain.errors import CycleError
 from collector.domain.mailbox import Fetched, Unfetched
 from collector.source.account import Limits
@@ -86,6 +88,8 @@ def check_whole(answers, filled) -> None:
         Reply(("{tag} BAD what?",)),
         Reply(("garbage without a star",)),
         Reply(("{tag} OK done",)),
+        Rewrite(r"^(\w+) OK Fetch.*", r"\1 NO [SERVERBUG] not quite\r"),
+        Rewrite(r"^(\w+) OK Fetch.*", r"\1 OK\r"),
         Inject(("* 3 FETCH (FLAGS (\\Seen))", "* 3 FETCH (UID 3 FLAGS (\\Seen))", "* 9 RECENT")),
         Close(),
     ],
@@ -185,12 +189,23 @@ def test_a_lost_answer_ends_the_cycle_and_the_next_one_works(
 )
 def test_a_greeting_that_is_none_ends_the_cycle(dovecot, filled, tmp_path, action, why) -> None:
     """A server that does not greet is not there now."""
-    with FaultProxy(dovecot, Rule("GREETING", action)) as proxy:
-        with open_mailbox(proxy.user(filled[0]), tmp_path, limits=SHORT) as mailbox:
-            with pytest.raises(CycleError) as caught:
-                mailbox.poll()
-            assert why in str(caught.value)
-            assert len(mailbox.poll().uids) == 5
+    with (
+        FaultProxy(dovecot, Rule("GREETING", action)) as proxy,
+        open_mailbox(proxy.user(filled[0]), tmp_path, limits=SHORT) as mailbox,
+    ):
+        with pytest.raises(CycleError) as caught:
+            mailbox.poll()
+        assert why in str(caught.value)
+        assert len(mailbox.poll().uids) == 5
+
+
+def test_a_changed_byte_is_seen_by_nothing_in_imap(dovecot, filled, tmp_path) -> None:
+    """Sizes agree, so it is handed over; TLS is what protects the bytes on their way."""
+    answers, _ = hand_over(dovecot, filled, tmp_path, Rule(BODY, Flip(which=3, at=500)))
+    raw = answers[3].raw.window(0, 10**6)
+    assert len(raw) == len(filled[1][3])
+    assert raw != filled[1][3]
+    assert answers[3].raw.digest == Digest.of(raw)
 
 
 def test_leaving_early_leaves_nothing_unread(dovecot, filled, tmp_path) -> None:
@@ -213,11 +228,48 @@ def test_a_size_may_be_a_hint_when_the_bytes_come_twice(dovecot, filled, tmp_pat
     answers, _ = hand_over(dovecot, filled, tmp_path, *rules, size_is_hint=True)
     assert [each.flags for each in answers.values()] == [("size-mismatch",)] * 5
     check_whole(answers, filled)
-    rules.append(Rule(r"UID FETCH 3 .*BODY", Shorten(by=3), times=0))
+    rules.append(Rule("UID FETCH 1:5 .*BODY", Shorten(which=3, by=3), nth=2))
+    answers, proxy = hand_over(dovecot, filled, tmp_path, *rules, size_is_hint=True)
+    assert isinstance(answers[3], Fetched)  # the first and the third time
+    assert proxy.connections_count == 2
+    rules.append(Rule("UID FETCH 3 .*BODY", Shorten(by=5), times=0))
     answers, _ = hand_over(dovecot, filled, tmp_path, *rules, size_is_hint=True)
     assert isinstance(answers[3], Unfetched)
+    check_whole(answers, filled)
     answers, _ = hand_over(dovecot, filled, tmp_path, rules[0])
     assert all(isinstance(each, Unfetched) for each in answers.values())
+
+
+def test_a_kept_connection_that_ended_is_opened_again(dovecot, filled, tmp_path) -> None:
+    """Servers end idle connections and expired tokens: the next poll is no failure."""
+    for action in (
+        Close(),
+        DropTagged(),
+        Reply(("* BYE Session invalidated - AccessTokenExpired",), then_close=True),
+        Reply(("* BYE Disconnected for inactivity.",), then_close=True),
+    ):
+        with FaultProxy(dovecot, Rule("SELECT", action, nth=2)) as proxy:
+            with open_mailbox(proxy.user(filled[0]), tmp_path) as mailbox:
+                mailbox.poll()
+                assert len(mailbox.poll().uids) == 5
+            assert proxy.connections_count == 2
+    throttled = Reply(("* BYE Suggested Backoff Time: 5000 milliseconds",), then_close=True)
+    with FaultProxy(dovecot, Rule("SELECT", throttled, nth=2)) as proxy:
+        with open_mailbox(proxy.user(filled[0]), tmp_path) as mailbox:
+            mailbox.poll()
+            with pytest.raises(CycleError) as caught:
+                mailbox.poll()
+        assert proxy.connections_count == 1
+    assert caught.value.retry_after_s == 5.0
+
+
+def test_a_batch_never_fills_the_memory(dovecot, filled, tmp_path) -> None:
+    """Where no sizes were told, what exceeds the room for a batch is spooled."""
+    rule = Rule("INTERNALDATE", Rewrite(r"RFC822\.SIZE \d+ ", ""), nth=1)
+    limits = Limits(memory_bytes_max=7000)
+    answers, _ = hand_over(dovecot, filled, tmp_path, rule, limits=limits)
+    assert sum(isinstance(each.raw, RawBytes) for each in answers.values()) == 2
+    check_whole(answers, filled)
 
 
 def test_a_slow_link_is_no_fault(dovecot, filled, tmp_path) -> None:
@@ -231,6 +283,14 @@ def test_a_slow_link_is_no_fault(dovecot, filled, tmp_path) -> None:
 def test_a_message_over_the_limit_is_not_asked_for(dovecot, filled, tmp_path) -> None:
     """It is set aside without a fetch."""
     answers, proxy = hand_over(dovecot, filled, tmp_path, message_bytes_max=2000)
+    assert all("message_size_max" in each.error.what for each in answers.values())
+    assert not [each for each in proxy.commands if "BODY" in each]
+
+
+def test_a_size_that_comes_late_is_held_against_the_limit(dovecot, filled, tmp_path) -> None:
+    """Left out of the first answer, told in the second: still too large."""
+    rule = Rule("INTERNALDATE", Rewrite(r"RFC822\.SIZE \d+ ", ""))
+    answers, proxy = hand_over(dovecot, filled, tmp_path, rule, message_bytes_max=2000)
     assert all("message_size_max" in each.error.what for each in answers.values())
     assert not [each for each in proxy.commands if "BODY" in each]
 

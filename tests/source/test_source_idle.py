@@ -7,7 +7,7 @@ import time
 
 import pytest
 from fault_proxy import FaultProxy, Reply, Rule
-from played_server import PlayedServer
+from played_imap import PlayedImap
 from source_samples import letter, open_mailbox
 
 from collector.source.account import Limits
@@ -104,7 +104,7 @@ def test_a_dead_connection_is_no_arrival_and_no_busy_loop(tmp_path, end) -> None
         "BYE": lambda _: [b"+ idling\r\n* BYE timeout\r\n"],
         "silence": lambda _: [b"+ idling\r\n", b"+ \r\n"],
     }
-    with PlayedServer({"IDLE": answers[end]}) as server:
+    with PlayedImap({"IDLE": answers[end]}) as server:
         limits = Limits(silence_s=1.0, idle_s=1.0)
         with open_mailbox(server.user(), tmp_path, limits=limits) as mailbox:
             mailbox.poll()
@@ -137,18 +137,22 @@ def test_idle_is_renewed(dovecot, tmp_path) -> None:
 
 def test_a_refused_idle_is_no_arrival(dovecot, tmp_path) -> None:
     """A server that announces IDLE and refuses it: poll as usual."""
-    with FaultProxy(dovecot, Rule("IDLE", Reply(("{tag} NO not now",)), times=0)) as proxy:
-        with open_mailbox(proxy.user(dovecot.new_user()), tmp_path) as mailbox:
-            mailbox.poll()
-            assert waited(mailbox, 5.0)[0] is False
-            mailbox.poll()
+    with (
+        FaultProxy(dovecot, Rule("IDLE", Reply(("{tag} NO not now",)), times=0)) as proxy,
+        open_mailbox(proxy.user(dovecot.new_user()), tmp_path) as mailbox,
+    ):
+        mailbox.poll()
+        assert waited(mailbox, 5.0)[0] is False
+        mailbox.poll()
 
 
 def test_without_a_connection_nothing_is_awaited(tmp_path) -> None:
     """Before the first poll, and where the server has no IDLE."""
-    with PlayedServer(capability="IMAP4rev1") as server:
-        with open_mailbox(server.user(), tmp_path) as mailbox:
-            assert not mailbox.offers_idle
-            assert waited(mailbox, 5.0) == (False, pytest.approx(0.0, abs=0.5))
-            mailbox.poll()
-            assert not mailbox.offers_idle
+    with (
+        PlayedImap(capability="IMAP4rev1") as server,
+        open_mailbox(server.user(), tmp_path) as mailbox,
+    ):
+        assert not mailbox.offers_idle
+        assert waited(mailbox, 5.0) == (False, pytest.approx(0.0, abs=0.5))
+        mailbox.poll()
+        assert not mailbox.offers_idle

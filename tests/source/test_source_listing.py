@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from fault_proxy import FaultProxy, Inject, Rewrite, Rule
-from played_server import PlayedServer
+from played_imap import PlayedImap
 from source_samples import letter, open_mailbox
 
 from collector.domain.errors import CycleError
@@ -59,18 +59,22 @@ def test_a_uid_left_out_once_is_asked_for_again(dovecot, filled, tmp_path) -> No
 def test_a_uid_left_out_twice_makes_the_listing_incomplete(dovecot, filled, tmp_path) -> None:
     """Then nothing that is missing may be taken for gone."""
     rule = Rule("UID SEARCH", Rewrite(r" 3 ", " "), times=0)
-    with FaultProxy(dovecot, rule) as proxy:
-        with open_mailbox(proxy.user(filled), tmp_path) as mailbox:
-            listing = mailbox.poll()
+    with (
+        FaultProxy(dovecot, rule) as proxy,
+        open_mailbox(proxy.user(filled), tmp_path) as mailbox,
+    ):
+        listing = mailbox.poll()
     assert (list(listing.uids), listing.complete) == ([1, 2, 4, 5], False)
 
 
 def test_an_empty_answer_is_not_an_empty_folder(dovecot, filled, tmp_path) -> None:
     """``* SEARCH`` without a UID, or none at all, while five exist."""
     for find, by in ((r"\* SEARCH.*", "* SEARCH\r"), (r"\* SEARCH", "* OK SEARCH")):
-        with FaultProxy(dovecot, Rule("UID SEARCH", Rewrite(find, by), times=0)) as proxy:
-            with open_mailbox(proxy.user(filled), tmp_path) as mailbox:
-                listing = mailbox.poll()
+        with (
+            FaultProxy(dovecot, Rule("UID SEARCH", Rewrite(find, by), times=0)) as proxy,
+            open_mailbox(proxy.user(filled), tmp_path) as mailbox,
+        ):
+            listing = mailbox.poll()
         assert (list(listing.uids), listing.complete) == ([], False)
 
 
@@ -84,9 +88,11 @@ def test_an_empty_answer_is_not_an_empty_folder(dovecot, filled, tmp_path) -> No
 )
 def test_news_during_the_listing_are_counted(dovecot, filled, tmp_path, news, complete) -> None:
     """Arrivals and expunges meanwhile change what must be listed."""
-    with FaultProxy(dovecot, Rule("UID SEARCH", Inject(news), times=0)) as proxy:
-        with open_mailbox(proxy.user(filled), tmp_path) as mailbox:
-            assert mailbox.poll().complete is complete
+    with (
+        FaultProxy(dovecot, Rule("UID SEARCH", Inject(news), times=0)) as proxy,
+        open_mailbox(proxy.user(filled), tmp_path) as mailbox,
+    ):
+        assert mailbox.poll().complete is complete
 
 
 def test_an_arrival_behind_the_answer_is_news(dovecot, filled, tmp_path) -> None:
@@ -103,9 +109,11 @@ def test_an_arrival_behind_the_answer_is_news(dovecot, filled, tmp_path) -> None
 def test_answers_in_any_form_are_put_in_order(dovecot, filled, tmp_path) -> None:
     """Two SEARCH lines, repetitions, any order."""
     twice = Rewrite(r"\* SEARCH 1 2 3 4 5", "* SEARCH 5 3 3\r\n* search 1 2 4 5")
-    with FaultProxy(dovecot, Rule("UID SEARCH", twice)) as proxy:
-        with open_mailbox(proxy.user(filled), tmp_path) as mailbox:
-            listing = mailbox.poll()
+    with (
+        FaultProxy(dovecot, Rule("UID SEARCH", twice)) as proxy,
+        open_mailbox(proxy.user(filled), tmp_path) as mailbox,
+    ):
+        listing = mailbox.poll()
     assert (list(listing.uids), listing.complete) == ([1, 2, 3, 4, 5], True)
 
 
@@ -113,20 +121,24 @@ def test_answers_in_any_form_are_put_in_order(dovecot, filled, tmp_path) -> None
 def test_what_is_no_uid_ends_the_cycle(dovecot, filled, tmp_path, uids) -> None:
     """Nothing is guessed from a broken answer."""
     broken = Rewrite(r"\* SEARCH .*5", f"* SEARCH {uids}")
-    with FaultProxy(dovecot, Rule("UID SEARCH", broken)) as proxy:
-        with open_mailbox(proxy.user(filled), tmp_path) as mailbox:
-            with pytest.raises(CycleError, match="not IMAP"):
-                mailbox.poll()
-            assert len(mailbox.poll().uids) == 5
+    with (
+        FaultProxy(dovecot, Rule("UID SEARCH", broken)) as proxy,
+        open_mailbox(proxy.user(filled), tmp_path) as mailbox,
+    ):
+        with pytest.raises(CycleError, match="not IMAP"):
+            mailbox.poll()
+        assert len(mailbox.poll().uids) == 5
 
 
 def test_a_folder_without_uidvalidity_is_not_collected(dovecot, filled, tmp_path) -> None:
     """Its UIDs mean nothing from one session to the next."""
     rule = Rule("SELECT", Rewrite("UIDVALIDITY", "UIDNOTHING"), times=0)
-    with FaultProxy(dovecot, rule) as proxy:
-        with open_mailbox(proxy.user(filled), tmp_path) as mailbox:
-            with pytest.raises(CycleError, match="number its messages for good"):
-                mailbox.poll()
+    with (
+        FaultProxy(dovecot, rule) as proxy,
+        open_mailbox(proxy.user(filled), tmp_path) as mailbox,
+        pytest.raises(CycleError, match="number its messages for good"),
+    ):
+        mailbox.poll()
 
 
 def test_renumbering_and_uidnext_are_reported_as_they_are(dovecot, filled, tmp_path) -> None:
@@ -167,9 +179,11 @@ def test_folders_of_any_name_are_opened(dovecot, tmp_path, folder) -> None:
 
 def test_a_folder_that_is_missing_is_said(dovecot, tmp_path) -> None:
     """With its name and what to do, and not asked for every minute."""
-    with open_mailbox(dovecot.new_user(), tmp_path, folder="Nowhere") as mailbox:
-        with pytest.raises(CycleError, match="Nowhere of journal") as caught:
-            mailbox.poll()
+    with (
+        open_mailbox(dovecot.new_user(), tmp_path, folder="Nowhere") as mailbox,
+        pytest.raises(CycleError, match="Nowhere of journal") as caught,
+    ):
+        mailbox.poll()
     assert "correct its name" in caught.value.hint
     assert caught.value.retry_after_s == 3600.0
 
@@ -178,7 +192,7 @@ def test_windows_cover_messages_that_come_and_go(tmp_path) -> None:
     """Bounds are UIDs: expunges between two windows hide nothing."""
     uids = range(1, 200_002, 2)
     gone = {"FETCH ": lambda _: [b"* 9 EXPUNGE\r\n" * 3, b"* 79997 FETCH (UID 159993)\r\n"]}
-    with PlayedServer(gone, uids=uids) as server:
+    with PlayedImap(gone, uids=uids) as server:
         with open_mailbox(server.user(), tmp_path) as mailbox:
             listing = mailbox.poll()
         searches = [each for each in server.commands if "SEARCH" in each]

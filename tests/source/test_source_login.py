@@ -9,7 +9,7 @@ from dataclasses import replace
 import psutil
 import pytest
 from fault_proxy import FaultProxy, Rewrite, Rule
-from played_server import PlayedServer
+from played_imap import PlayedImap
 from source_samples import account_of, letter, open_mailbox
 
 from collector.domain.errors import ConfigError, CycleError, LoginError
@@ -93,7 +93,7 @@ def test_an_unusable_ca_file_is_a_matter_of_configuration(tmp_path, content) -> 
     ca_file = tmp_path / "ca.pem"
     if content is not None:
         ca_file.write_text(content, encoding="ascii")
-    with PlayedServer() as server:
+    with PlayedImap() as server:
         account = account_of(server.user(), tmp_path, security="tls", ca_file=ca_file)
         with pytest.raises(ConfigError) as caught:
             ImapMailbox(account, "INBOX").poll()
@@ -101,10 +101,10 @@ def test_an_unusable_ca_file_is_a_matter_of_configuration(tmp_path, content) -> 
     assert server.connections_count == 0
 
 
-@pytest.mark.parametrize("host", ["192.0.2.1", "imap.example.net", "2001:db8::1", "0.0.0.0"])
+@pytest.mark.parametrize("host", ["192.0.2.1", "imap.example.net", "2001:db8::1", "10.0.0.1"])
 def test_plain_text_is_for_loopback_only(tmp_path, host) -> None:
     """A password never leaves the machine in clear; nothing is connected to."""
-    with PlayedServer() as server:
+    with PlayedImap() as server:
         account = account_of(server.user(), tmp_path, host=host)
         with pytest.raises(ConfigError, match="not sent without TLS"):
             ImapMailbox(account, "INBOX").poll()
@@ -113,7 +113,7 @@ def test_plain_text_is_for_loopback_only(tmp_path, host) -> None:
 @pytest.mark.parametrize("security", ["starttls"])
 def test_starttls_that_is_not_offered_is_refused(tmp_path, security) -> None:
     """A third party that takes STARTTLS out of the offer gets no password."""
-    with PlayedServer(capability="IMAP4rev1") as server:
+    with PlayedImap(capability="IMAP4rev1") as server:
         account = account_of(server.user(), tmp_path, security=security)
         with pytest.raises(ConfigError, match="STARTTLS"):
             ImapMailbox(account, "INBOX").poll()
@@ -123,7 +123,7 @@ def test_starttls_that_is_not_offered_is_refused(tmp_path, security) -> None:
 def test_a_greeting_in_clear_that_is_logged_in_already_is_refused(tmp_path) -> None:
     """PREAUTH before STARTTLS would keep the session in clear."""
     greeting = b"* PREAUTH welcome\r\n"
-    with PlayedServer(capability="IMAP4rev1 STARTTLS", greeting=greeting) as server:
+    with PlayedImap(capability="IMAP4rev1 STARTTLS", greeting=greeting) as server:
         account = account_of(server.user(), tmp_path, security="starttls")
         with pytest.raises(CycleError, match="STARTTLS"):
             ImapMailbox(account, "INBOX").poll()
@@ -137,7 +137,7 @@ def test_what_was_slipped_in_before_tls_is_dropped(dovecot, tmp_path) -> None:
         yield b"{tag} OK begin\r\n* CAPABILITY IMAP4rev1 X-SLIPPED\r\n* BYE gone\r\n"
 
     answers = {"STARTTLS": starttls}
-    with PlayedServer(answers, capability="IMAP4rev1 STARTTLS", ca=dovecot.ca) as server:
+    with PlayedImap(answers, capability="IMAP4rev1 STARTTLS", ca=dovecot.ca) as server:
         changes = {"host": "localhost", "security": "starttls", "ca_file": dovecot.ca.ca}
         with open_mailbox(server.user(), tmp_path, **changes) as mailbox:
             assert list(mailbox.poll().uids) == []
@@ -146,19 +146,35 @@ def test_what_was_slipped_in_before_tls_is_dropped(dovecot, tmp_path) -> None:
 
 @pytest.mark.parametrize(("security", "greeting"), [("tls", b""), ("starttls", b"* OK ready\r\n")])
 def test_a_peer_that_never_finishes_the_handshake_is_left(tmp_path, security, greeting) -> None:
-    """TLS is waited for no longer than a connection."""
-    with PlayedServer(capability="IMAP4rev1 STARTTLS", greeting=greeting) as server:
+    """TLS is waited for no longer than a connection, and nothing stays open."""
+
+    def starttls(_command):
+        server.deaf = True
+        yield b"{tag} OK begin\r\n"
+
+    answers = {"STARTTLS": starttls}
+    with PlayedImap(answers, capability="IMAP4rev1 STARTTLS", greeting=greeting) as server:
+        server.deaf = security == "tls"
         limits = Limits(connect_s=0.5)
         account = account_of(server.user(), tmp_path, security=security, limits=limits)
         with pytest.raises(CycleError, match="timed out"):
             ImapMailbox(account, "INBOX").poll()
+        assert connections_to(server) == []
+
+
+def connections_to(server: PlayedImap) -> list:
+    """Return what this process still has open towards a server."""
+    ours = [each for each in psutil.Process().net_connections() if each.raddr]
+    return [each for each in ours if each.raddr.port == server.port]
 
 
 def test_a_server_that_takes_no_password_is_said(tmp_path) -> None:
     """LOGINDISABLED without AUTH=PLAIN: a matter of configuration."""
-    with PlayedServer(capability="IMAP4rev1 LOGINDISABLED AUTH=GSSAPI") as server:
-        with pytest.raises(ConfigError, match="takes no password"):
-            ImapMailbox(account_of(server.user(), tmp_path), "INBOX").poll()
+    with (
+        PlayedImap(capability="IMAP4rev1 LOGINDISABLED AUTH=GSSAPI") as server,
+        pytest.raises(ConfigError, match="takes no password"),
+    ):
+        ImapMailbox(account_of(server.user(), tmp_path), "INBOX").poll()
     assert not [each for each in server.commands if "LOGIN" in each]
 
 
@@ -197,7 +213,7 @@ def test_a_wrong_password_is_never_told(dovecot, tmp_path, secret, by, caplog) -
 def test_a_password_that_the_server_repeats_is_hidden(tmp_path) -> None:
     """A server's text may hold what was sent to it."""
     answers = {"LOGIN": lambda _: [b"{tag} NO [AUTHENTICATIONFAILED] hunter2 is wrong\r\n"]}
-    with PlayedServer(answers) as server:
+    with PlayedImap(answers) as server:
         account = account_of(server.user(), tmp_path, password=lambda: "hunter2")
         with pytest.raises(LoginError) as caught:
             ImapMailbox(account, "INBOX").poll()
@@ -208,7 +224,7 @@ def test_a_password_that_the_server_repeats_is_hidden(tmp_path) -> None:
 def test_the_password_is_read_afresh_for_every_connection(tmp_path) -> None:
     """A changed password needs no restart; an error of its source is passed on."""
     asked = []
-    with PlayedServer() as server:
+    with PlayedImap() as server:
         account = account_of(server.user(), tmp_path, password=lambda: asked.append(1) or "x")
         mailbox = ImapMailbox(account, "INBOX")
         mailbox.poll()
@@ -233,7 +249,7 @@ def test_the_password_is_read_afresh_for_every_connection(tmp_path) -> None:
 )
 def test_a_host_that_is_not_there_is_said(tmp_path, changes, why) -> None:
     """An unknown name, a closed port: later again, with a hint."""
-    with PlayedServer() as server:
+    with PlayedImap() as server:
         account = account_of(server.user(), tmp_path, **changes)
         with pytest.raises(CycleError, match=why) as caught:
             ImapMailbox(account, "INBOX").poll()
@@ -243,7 +259,7 @@ def test_a_host_that_is_not_there_is_said(tmp_path, changes, why) -> None:
 
 def test_tls_to_a_plain_port_is_said(tmp_path) -> None:
     """The usual mistake: the port for STARTTLS with security tls."""
-    with PlayedServer() as server:
+    with PlayedImap() as server:
         account = account_of(server.user(), tmp_path, security="tls")
         with pytest.raises(CycleError, match="TLS failed") as caught:
             ImapMailbox(account, "INBOX").poll()
@@ -259,10 +275,9 @@ def test_whatever_fails_leaves_no_socket_open(tmp_path) -> None:
         {"CAPABILITY": lambda _: [b"nonsense\r\n"]},
     ]
     for answers in refusals:
-        with PlayedServer(answers, uids=range(1, 3)) as server:
+        with PlayedImap(answers, uids=range(1, 3)) as server:
             mailbox = ImapMailbox(account_of(server.user(), tmp_path), "INBOX")
             for _ in range(3):
                 with pytest.raises(CycleError):
                     mailbox.poll()
-            ours = [each for each in psutil.Process().net_connections() if each.raddr]
-            assert [each for each in ours if each.raddr.port == server.port] == []
+            assert connections_to(server) == []

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 from fault_proxy import Close, FaultProxy, Reply, Rule
-from played_server import PlayedServer
+from played_imap import PlayedImap
 from source_samples import account_of, letter
 
 from collector.domain.finding import Grade
@@ -98,7 +98,7 @@ def test_a_collector_without_the_right_to_delete(dovecot, tmp_path) -> None:
 
 def test_a_full_mailbox_warns_early(dovecot_with, tmp_path) -> None:
     """A journal mailbox over its quota bounces reports."""
-    user = dovecot_with(quota_rule="*:storage=1M").new_user()
+    user = dovecot_with(quota_mib=1).new_user()
     user.append(letter(1, size_bytes=900_000))
     (quota,) = findings_of(user, tmp_path)["quota"]
     assert quota.grade is Grade.WARNING
@@ -126,6 +126,16 @@ def test_without_uidplus_the_remedy_is_told(dovecot_with, tmp_path) -> None:
     assert deletion.grade is Grade.WARNING
 
 
+def test_a_server_whose_expunge_takes_a_label_off_is_told(tmp_path) -> None:
+    """Gmail: messages must be moved to its trash to be gone."""
+    with PlayedImap(capability="IMAP4rev1 UIDPLUS MOVE X-GM-EXT-1") as server:
+        (deletion,) = findings_of(server.user(), tmp_path)["deletion"]
+        assert deletion.grade is Grade.WARNING
+        assert "deleted_folder" in deletion.hint
+        (deletion,) = findings_of(server.user(), tmp_path, deleted_folder="[Gmail]/Bin")["deletion"]
+        assert (deletion.grade, deletion.detail) == (Grade.OK, "by move")
+
+
 def test_a_missing_folder_does_not_end_the_check(dovecot, tmp_path) -> None:
     """What can still be looked at is looked at."""
     found = findings_of(dovecot.new_user(), tmp_path, folder="Nowhere")
@@ -144,7 +154,7 @@ def test_a_refused_login_ends_the_check(dovecot, tmp_path) -> None:
 
 def test_a_host_that_is_not_there_is_one_finding(tmp_path) -> None:
     """With a hint at host and port."""
-    with PlayedServer() as server:
+    with PlayedImap() as server:
         user = server.user()
         found = findings_of(user, tmp_path, port=1)
     assert list(found) == ["connection"]

@@ -7,6 +7,7 @@ Dovecot is real; the proxy plays what a server or a network does wrong (imap ref
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 
 import pytest
 from fault_proxy import Close, DropTagged, FaultProxy, Inject, LeaveOut, Reply, Rewrite, Rule
@@ -43,7 +44,7 @@ def test_the_commands_come_in_the_order_that_held(dovecot, filled, tmp_path) -> 
     after_listing = proxy.commands[proxy.commands.index("UID SEARCH ALL") + 1 :]
     assert after_listing == [
         "NOOP",
-        "UID FETCH 2:3,5 (UID FLAGS)",
+        "UID FETCH 2:3,5 (UID FLAGS RFC822.SIZE)",
         r"UID STORE 2:3,5 +FLAGS (\Deleted)",
         "UID EXPUNGE 2:3,5",
         "LOGOUT",
@@ -73,15 +74,17 @@ def test_another_uidvalidity_deletes_nothing(dovecot, filled, tmp_path) -> None:
 @pytest.mark.parametrize("action", [Close(), DropTagged(), Reply(("{tag} NO no",))], ids=repr)
 def test_a_lost_answer_is_no_harm(dovecot, filled, tmp_path, command, action) -> None:
     """Executed or not: the same call again deletes the rest of the proven, and only that."""
-    with FaultProxy(dovecot, Rule(command, action)) as proxy:
-        with open_mailbox(proxy.user(filled), tmp_path) as mailbox:
-            listing = mailbox.poll()
-            proofs = proofs_of(listing, [2, 3, 5])
-            with pytest.raises(CycleError, match="messages cannot be removed"):
-                mailbox.expunge(proofs, listing.removal)
-            assert set(mailbox.poll().uids) >= {1, 4, 6}
+    with (
+        FaultProxy(dovecot, Rule(command, action)) as proxy,
+        open_mailbox(proxy.user(filled), tmp_path) as mailbox,
+    ):
+        listing = mailbox.poll()
+        proofs = proofs_of(listing, [2, 3, 5])
+        with pytest.raises(CycleError, match="messages cannot be removed"):
             mailbox.expunge(proofs, listing.removal)
-            assert list(mailbox.poll().uids) == [1, 4, 6]
+        assert set(mailbox.poll().uids) >= {1, 4, 6}
+        mailbox.expunge(proofs, listing.removal)
+        assert list(mailbox.poll().uids) == [1, 4, 6]
 
 
 def test_a_message_the_server_does_not_confirm_stays(dovecot, filled, tmp_path) -> None:
@@ -100,6 +103,16 @@ def test_a_message_that_is_gone_is_not_flagged(dovecot, filled, tmp_path) -> Non
         filled.command("UID", "EXPUNGE", "3")
         mailbox.expunge(proofs_of(listing, [2, 3, 9]), listing.removal)
         assert list(mailbox.poll().uids) == [1, 4, 5, 6]
+
+
+def test_another_message_under_a_proven_uid_is_left_alone(dovecot, filled, tmp_path) -> None:
+    """A UID whose message has another size than the proven one is told and not deleted."""
+    with open_mailbox(filled, tmp_path) as mailbox:
+        listing = mailbox.poll()
+        proofs = proofs_of(listing, [2, 3])
+        proofs[0] = replace(proofs[0], size_bytes=proofs[0].size_bytes + 1)
+        assert mailbox.expunge(proofs, listing.removal) == [proofs[0]]
+    assert sorted(filled.messages()) == [1, 2, 4, 5, 6]
 
 
 def test_a_wrong_flag_stops_the_deletion_and_is_taken_off(dovecot, filled, tmp_path) -> None:
@@ -135,11 +148,13 @@ def test_what_was_flagged_before_a_crash_is_expunged(dovecot, filled, tmp_path) 
 
 def test_expunge_without_effect_is_seen_by_the_next_poll(dovecot, filled, tmp_path) -> None:
     """OK is not evidence: what is still listed was not deleted."""
-    with FaultProxy(dovecot, Rule("UID EXPUNGE", Reply(("{tag} OK done",)))) as proxy:
-        with open_mailbox(proxy.user(filled), tmp_path) as mailbox:
-            listing = mailbox.poll()
-            mailbox.expunge(proofs_of(listing, [2]), listing.removal)
-            assert list(mailbox.poll().uids) == ALL
+    with (
+        FaultProxy(dovecot, Rule("UID EXPUNGE", Reply(("{tag} OK done",)))) as proxy,
+        open_mailbox(proxy.user(filled), tmp_path) as mailbox,
+    ):
+        listing = mailbox.poll()
+        mailbox.expunge(proofs_of(listing, [2]), listing.removal)
+        assert list(mailbox.poll().uids) == ALL
 
 
 def test_without_the_right_nothing_is_tried(dovecot, tmp_path) -> None:
@@ -229,7 +244,8 @@ def test_an_exclusive_mailbox_with_a_foreign_flag_is_left_alone(plain_dovecot, t
 def test_two_thousand_at_once_stay_within_every_server_s_limit(dovecot, tmp_path) -> None:
     """No command names more than 1,000 UIDs; 8 kB is what every server takes."""
     user = dovecot.new_user()
-    user.append_many([letter(number) for number in range(2100)], at_once=700)
+    raws = dict.fromkeys(range(1, 2101), letter(0))
+    user.append_many(list(raws.values()), at_once=700)
     odd = list(range(1, 2101, 2))
     proxy = expunge_through(dovecot, user, tmp_path, odd)
     assert max(map(len, proxy.commands)) < 8192
@@ -263,6 +279,7 @@ def test_a_thief_meanwhile_gets_no_help(dovecot, tmp_path) -> None:
                     assert answer.raw.window(0, 10**6) == raws[uid]
                     kept.add(uid)
         thief.join()
-        mailbox.expunge(proofs_of(listing, sorted(kept)), listing.removal)
+        sizes = {uid: len(raw) for uid, raw in raws.items()}
+        mailbox.expunge(proofs_of(listing, sorted(kept), sizes), listing.removal)
         assert kept | set(stolen) == set(raws)
         assert list(mailbox.poll().uids) == []

@@ -15,7 +15,10 @@ import pytest
 import collector
 
 REPOSITORY = Path(collector.__file__).parent.parent
-CALLS = "mkdir,openat,flock,write,pwrite64,ftruncate,fchmod,fsync,fdatasync,rename,link,linkat,unlink,fadvise64"
+CALLS = (
+    "mkdir,openat,flock,write,pwrite64,ftruncate,fchmod,"
+    "fsync,fdatasync,rename,link,linkat,unlink,fadvise64"
+)
 
 
 @dataclass(frozen=True)

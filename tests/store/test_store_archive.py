@@ -163,7 +163,7 @@ def test_a_wrong_place_never_hands_out_other_bytes(tmp_path):
         replace(blob, size_bytes=blob.size_bytes - 1),
         replace(blob, frame_offset=1),
         replace(blob, frame_offset=-1),
-        replace(blob, frame_bytes=blob.frame_bytes - 1),
+        replace(blob, frame_bytes=blob.frame_bytes // 2),
         replace(blob, segment="000009"),
         replace(blob, segment="../../etc/passwd"),
         replace(blob, digest=other.digest),
@@ -178,6 +178,11 @@ def test_a_wrong_place_never_hands_out_other_bytes(tmp_path):
         (reread,) = archive.reread([place])
         assert reread.digest != place.digest
         assert reread.problem
+    longer = replace(blob, frame_bytes=blob.frame_bytes + 1)
+    assert archive.raw(longer).window(0, 999) == raws[0]
+    assert [each.problem for each in archive.reread([longer])] == [
+        "the frame has another length than recorded"
+    ]
 
 
 def test_one_broken_frame_does_not_hide_the_others(tmp_path):
@@ -221,9 +226,9 @@ def test_a_scan_begins_at_the_named_segment(tmp_path):
     assert [info.sealed for info in Archive(tmp_path).segments()] == [True, False]
     seqs = [
         [each.receipt.seq for each in Archive(tmp_path).scan(start) if hasattr(each, "receipt")]
-        for start in ("", "999999.sealed", "1000000")
+        for start in ("", "../999999", "999999.sealed", "1000000")
     ]
-    assert seqs == [[1, 2], [1, 2], [2]]
+    assert seqs == [[1, 2], [1, 2], [1, 2], [2]]
 
 
 def test_files_that_do_not_belong_are_named(tmp_path):
@@ -264,3 +269,15 @@ def test_a_missing_spool_directory_is_said(tmp_path):
     pieces = []
     Archive(tmp_path).copy(blob, pieces.append)
     assert b"".join(pieces) == bytes(2_000_000)
+
+
+def test_a_walk_from_the_last_blob_reads_only_what_came_since(tmp_path):
+    """Its own frame and everything behind it, in this segment and the next; nothing before."""
+    with ArchiveWriter.open(tmp_path) as writer:
+        blobs = [store(writer, seq, [b"message %d" % seq])[0] for seq in range(1, 6)]
+        writer.roll(0)
+        store(writer, 6, [b"message 6"])
+    archive = Archive(tmp_path)
+    everything = list(archive.scan())
+    assert list(archive.scan_from(None)) == everything
+    assert list(archive.scan_from(blobs[3])) == everything[3:]

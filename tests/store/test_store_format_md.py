@@ -9,8 +9,11 @@ from importlib import resources
 import pytest
 from store_samples import receipt_of, seal_all, segment_file, set_byte, settlement_of, store
 
+from collector.domain.custody import State
+from collector.domain.journal import Kind
+from collector.store.opening import write_format_md
 from collector.store.receipt import encode_receipt, encode_settlements
-from collector.store.writer import ArchiveWriter, write_format_md
+from collector.store.writer import ArchiveWriter
 
 TEXT = resources.files("collector.store").joinpath("FORMAT.md").read_text()
 
@@ -112,6 +115,13 @@ def test_every_field_is_explained():
     fields |= {*re.findall(rb'"(\w+)":', encode_settlements([settlement_of(1)]))}
     for field in fields:
         assert f"`{field.decode()}`" in TEXT
+
+
+def test_every_word_is_explained():
+    """Nor is a value that a field may have."""
+    settled = (State.EXPUNGED, State.VANISHED, State.SUPERSEDED)
+    for word in (*Kind, *settled):
+        assert f"`{word.value}`" in TEXT
 
 
 def test_the_archive_has_the_text_of_the_program_that_writes_it(tmp_path):

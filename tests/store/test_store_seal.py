@@ -44,17 +44,22 @@ def seal_one(writer, name="000001", switch=nothing):
     return writer.seal(name, switch)
 
 
+def without_place(found):
+    """Return what a scan found but for the place of a message."""
+    return replace(found, blob=None) if isinstance(found, StoredReceipt) else found
+
+
 def test_a_sealed_segment_holds_the_same_in_the_same_order(tmp_path):
     """Only the places are others; the open file is gone, and the new one may not be written."""
     writer, blobs = filled(tmp_path)
     with writer:
-        before = [each for each in Archive(tmp_path).scan() if isinstance(each, StoredReceipt)]
+        before = list(Archive(tmp_path).scan())
         sealed = seal_one(writer)
-        after = [each for each in Archive(tmp_path).scan() if isinstance(each, StoredReceipt)]
-        assert [each.receipt for each in after] == [each.receipt for each in before]
-        assert list(sealed.moves()) == [
-            (old.blob, new.blob) for old, new in zip(before, after, strict=True)
-        ]
+        after = list(Archive(tmp_path).scan())
+        messages = zip(before[:-2], after[:-2], strict=True)  # two lists of settlements follow
+        places = [(old.blob, new.blob) for old, new in messages]
+        assert list(sealed.moves()) == places
+        assert [without_place(each) for each in after] == [without_place(each) for each in before]
         assert [old for old, _ in sealed.moves()] == blobs
         assert sealed.after.raw_bytes == sum(map(len, RAWS))
         assert sealed.sealed_bytes == sealed_file(tmp_path).stat().st_size
@@ -91,7 +96,8 @@ def test_frames_of_small_batches_become_few(tmp_path):
         15 * len(text),
     ]
     assert sealed.sealed_bytes < sealed.open_bytes - 150 * 1000
-    assert sum(new.stored_bytes for new in sealed.after) < sealed.sealed_bytes
+    shares = sum(new.stored_bytes for new in sealed.after)
+    assert abs(shares - sealed.sealed_bytes) <= len(raws)
     assert stored_messages(tmp_path) == dict(enumerate(raws, 1))
 
 

@@ -6,6 +6,7 @@ asked for against what the archive's disk says at that moment.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
@@ -42,23 +43,29 @@ def _nothing() -> None:
 
 @dataclass(slots=True)
 class Fault:
-    """Fires at the ``at``-th step of a cycle (0: never).
+    """Fires once, at the n-th step of a name; the steps of all threads are taken one by one.
 
     Attributes:
+        name, at: which step; never when ``at`` is 0.
         effect: how much of the step took effect: nothing (``before``), half of
             what it writes to a segment (``torn``), all (``after``).
-        error: what is raised; ``None`` ends the process.
+        error: what is raised; ``None`` ends the process, and whatever its other
+            threads try after that has no effect.
         between: called before every step; what others do meanwhile.
         after: called after every step, whatever became of it.
         steps: names of the steps taken so far.
+        fired: it has fired.
     """
 
+    name: str = ""
     at: int = 0
     effect: str = BEFORE
     error: Exception | None = None
     between: Callable[[], None] = _nothing
     after: Callable[[], None] = _nothing
     steps: list[str] = field(default_factory=list)
+    fired: bool = False
+    _turn: threading.RLock = field(default_factory=threading.RLock)
 
     def step(self, name: str, action: Callable[[], T], tear: Callable[[], None] = _nothing) -> T:
         """Take one step of the outside world or of the disk.
@@ -66,23 +73,27 @@ class Fault:
         Args:
             tear: called behind ``action`` when only half of it took effect.
         """
-        self.between()
-        self.steps.append(name)
-        hit = len(self.steps) == self.at
-        try:
-            if hit and self.effect == BEFORE:
-                raise self._failure(name)
-            result = action()
-            if hit:
-                if self.effect == TORN:
-                    tear()
-                raise self._failure(name)
-            return result
-        finally:
-            self.after()
+        with self._turn:
+            if self.fired and self.error is None:
+                raise Crash(name)
+            self.between()
+            self.steps.append(name)
+            hit = name == self.name and self.steps.count(name) == self.at
+            try:
+                if hit and self.effect == BEFORE:
+                    self._fire()
+                result = action()
+                if hit:
+                    if self.effect == TORN:
+                        tear()
+                    self._fire()
+                return result
+            finally:
+                self.after()
 
-    def _failure(self, name: str) -> BaseException:
-        return self.error or Crash(name)
+    def _fire(self) -> None:
+        self.fired = True
+        raise self.error or Crash(self.name)
 
 
 @dataclass(slots=True)
@@ -177,9 +188,15 @@ class PlayedMailbox:
             return Unfetched(announced, error)
         return Fetched(announced, RawBytes(raw))
 
-    def expunge(self, proofs: Sequence[Proof], removal: Removal) -> None:
-        """Delete exactly these, one after the other."""
+    def expunge(self, proofs: Sequence[Proof], removal: Removal) -> list[Proof]:
+        """Delete exactly these, one after the other; leave those of another size alone."""
         assert removal is self.server.removal
+        strangers = [each for each in proofs if self._is_strange(each)]
         for proof in proofs:
-            if proof.ref.uidvalidity == self.server.uidvalidity:
+            if proof.ref.uidvalidity == self.server.uidvalidity and proof not in strangers:
                 self.fault.step("expunge", lambda proof=proof: self.server.expunge(proof))
+        return strangers
+
+    def _is_strange(self, proof: Proof) -> bool:
+        raw = self.server.messages.get(proof.ref.uid)
+        return raw is not None and len(raw) != proof.size_bytes

@@ -1,4 +1,4 @@
-"""Reads the lines of a FETCH answer (RFC 9051, section 7.5.2).
+"""Reads the lines of a server's answers (RFC 9051, section 7).
 
 Rule: pure, linear in the length of the line, and never surprised: what is not a FETCH
 answer gives ``None``, what is not well formed raises ``ValueError``.
@@ -15,6 +15,8 @@ from datetime import UTC, datetime, timedelta, timezone
 Facts = dict[bytes, bytes]
 """Attribute names in upper case, and their values as they stand in the line."""
 
+_EXISTS = re.compile(rb"\* (\d{1,10}) EXISTS", re.IGNORECASE)
+_EXPUNGE = re.compile(rb"\* \d{1,10} EXPUNGE", re.IGNORECASE)
 _START = re.compile(rb"\* \d{1,10} FETCH \(", re.IGNORECASE)
 _STRING = rb"\"(?:[^\"\\]|\\.)*+\""
 _FACT = re.compile(
@@ -27,6 +29,26 @@ _MONTHS = (
     b"jul", b"aug", b"sep", b"oct", b"nov", b"dec",
 )  # fmt: skip
 UID_MAX = 2**32 - 1
+
+
+def exists_of(line: bytes) -> int | None:
+    """Return how many messages there are now, ``None`` when the line does not say."""
+    found = _EXISTS.match(line)
+    return int(found[1]) if found else None
+
+
+def is_expunge(line: bytes) -> bool:
+    """Say whether the line tells that one message is gone."""
+    return bool(_EXPUNGE.match(line))
+
+
+def searched(line: bytes) -> set[int] | None:
+    """Return the UIDs of a SEARCH answer, ``None`` when the line is another.
+
+    Raises:
+        ValueError: one of them is no UID.
+    """
+    return set(map(number, line[8:].split())) if line[:8].upper() == b"* SEARCH" else None
 
 
 def begin_facts(line: bytes, facts: Facts) -> tuple[bytes, int] | None:

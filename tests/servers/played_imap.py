@@ -1,5 +1,6 @@
-"""A mail server that we play ourselves, for what no real one does: endless answers,
-absurd sizes, a million messages.  Plain IMAP on loopback.
+"""A mail server that we play ourselves, for what no real one does.
+
+Endless answers, absurd sizes, a million messages; plain IMAP on loopback.
 
 Rule: it plays the outside world; nothing of the collector is used.  Whatever ``answers``
 does not override is answered as a small, correct server would.
@@ -14,6 +15,7 @@ import ssl
 import threading
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator
+from typing import Self
 
 from imap_eyes import ImapUser
 from throwaway_ca import ThrowawayCa
@@ -22,7 +24,7 @@ Answer = Callable[[str], Iterable[bytes]]
 """From the command without its tag to the lines, with ends; the tagged line is added."""
 
 
-class PlayedServer:
+class PlayedImap:
     """A running server, in threads of this process.
 
     Args:
@@ -56,7 +58,7 @@ class PlayedServer:
         self.deaf = False
         self._open: list[socket.socket] = []
 
-    def __enter__(self) -> PlayedServer:
+    def __enter__(self) -> Self:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = self._listener.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()
@@ -126,19 +128,28 @@ class PlayedServer:
             case ["SELECT", *_]:
                 yield b"* %d EXISTS\r\n* OK [UIDVALIDITY 7] numbers\r\n" % len(self._uids)
                 yield b"* OK [UIDNEXT %d] next\r\n" % (self._uids.stop or 1)
-            case ["UID", "SEARCH", *rest]:
-                first, last = self._range(rest)
-                shown = self._uids[bisect_left(self._uids, first) : bisect_right(self._uids, last)]
-                yield b"* SEARCH " + b" ".join(b"%d" % uid for uid in shown) + b"\r\n"
+                yield b"{tag} OK [READ-WRITE] selected\r\n"
             case ["FETCH", numbers, "(UID)"]:
                 for number in map(int, numbers.split(",")):
                     yield b"* %d FETCH (UID %d)\r\n" % (number, self._uids[number - 1])
-            case ["UID", "FETCH", uids, *items]:
-                yield from self._fetched(uids, " ".join(items))
+            case ["UID", *words]:
+                yield from self._by_uid(words)
             case ["IDLE"]:
                 yield b"+ idling\r\n"
             case ["LOGOUT"]:
                 yield b"* BYE\r\n"
+
+    def _by_uid(self, words: list[str]) -> Iterator[bytes]:
+        match words:
+            case ["SEARCH", *keys]:
+                first, last = self._range(keys)
+                shown = self._uids[bisect_left(self._uids, first) : bisect_right(self._uids, last)]
+                yield b"* SEARCH " + b" ".join(b"%d" % uid for uid in shown) + b"\r\n"
+            case ["FETCH", uids, *items]:
+                yield from self._fetched(uids, " ".join(items))
+            case ["STORE", uids, *_]:
+                for uid in spread(uids):
+                    yield b"* 1 FETCH (UID %d FLAGS (\\Deleted))\r\n" % uid
 
     def _range(self, keys: list[str]) -> tuple[int, int]:
         found = re.search(r"UID (\d+):(\d+)", " ".join(keys))
@@ -149,6 +160,8 @@ class PlayedServer:
             if uid in self._uids:
                 number = self._uids.index(uid) + 1
                 line = b"* %d FETCH (UID %d RFC822.SIZE %d" % (number, uid, self._size_bytes)
+                if "FLAGS" in items:
+                    line = b"* %d FETCH (UID %d FLAGS ()" % (number, uid)
                 if "BODY" in items:
                     line += b" BODY[] {%d}\r\n" % self._size_bytes + b"x" * self._size_bytes
                 yield line + b")\r\n"

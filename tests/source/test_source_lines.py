@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.source.attributes import (
+from collector.source.client import portions, quoted, uid_set
+from collector.source.lines import (
     begin_facts,
     continue_facts,
     flags_of,
@@ -19,7 +20,6 @@ from collector.source.attributes import (
     uid_of,
     unquoted,
 )
-from collector.source.client import portions, quoted, uid_set
 
 LINES = [
     (b"* 5 FETCH (UID 7)", {b"UID": b"7"}, b""),
@@ -142,8 +142,17 @@ def test_any_bytes_are_read_or_refused(tail) -> None:
 
 @pytest.mark.parametrize(
     "tail",
-    [b"A " * 250_000, b"A (" * 250_000, b'A "' * 250_000, b"\\" * 10**6, b"(" * 10**6, b"A" * 10**6]
-    + [b"A (" + b"b" * 10**6, b'A ("' + b"b" * 10**6, b'A "' + b"\\a" * 500_000],
+    [
+        b"A " * 250000,
+        b"A (" * 250000,
+        b'A "' * 250000,
+        b"\\" * 10**6,
+        b"(" * 10**6,
+        b"A" * 10**6,
+        b"A (" + b"b" * 10**6,
+        b'A ("' + b"b" * 10**6,
+        b'A "' + b"\\a" * 500000,
+    ],
 )
 def test_reading_is_linear(tail) -> None:
     """A line of a megabyte is read or refused at once."""

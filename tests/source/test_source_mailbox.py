@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from fault_proxy import FaultProxy, Rule, Stall
 from source_samples import account_of, letter, open_mailbox, proofs_of
 
 from collector.domain.blob import Digest
@@ -39,6 +41,45 @@ def test_what_was_put_in_comes_out_byte_for_byte(dovecot, tmp_path) -> None:
     assert user.flags() == {uid: set() for uid in range(1, 26)}  # no \Seen
 
 
+ODD = {
+    "bare LF": b"Subject: lf\n\nline\nline\n",
+    "bare CR": b"Subject: cr\r\n\r\none\rtwo\r\n",
+    "CR CR LF": b"Subject: crcrlf\r\n\r\none\r\r\ntwo\r\n",
+    "NUL": b"Subject: nul\r\n\r\na\0b\r\n",
+    "no last line end": b"Subject: open\r\n\r\nno end",
+    "no header": b"\r\nbody alone\r\n",
+    "no body": b"Subject: header alone\r\n",
+}
+
+
+def test_what_the_server_changes_it_has_changed_before(dovecot, tmp_path) -> None:
+    """Line ends, NUL: the bytes the server gives back are the message, whatever came in."""
+    user = dovecot.new_user()
+    user.append(*ODD.values())
+    user.deliver(*(raw for name, raw in ODD.items() if name != "no header"))
+    with open_mailbox(user, tmp_path) as mailbox:
+        listing = mailbox.poll()
+        fetched = list(mailbox.fetch(mailbox.announce(listing.refs(0, len(listing.uids)))))
+    held = user.messages()
+    assert len(held) == 2 * len(ODD) - 1
+    assert {each.announced.ref.uid: each.raw.window(0, 10**6) for each in fetched} == held
+
+
+def test_a_message_is_handed_over_as_soon_as_it_has_come(dovecot, tmp_path) -> None:
+    """A batch is not waited for: what came before a stall is there during the stall."""
+    user = dovecot.new_user()
+    user.append_many([letter(number) for number in range(3)])
+    with (
+        FaultProxy(dovecot, Rule("UID FETCH .*BODY", Stall(which=3, at=5, seconds=3.0))) as proxy,
+        open_mailbox(proxy.user(user), tmp_path) as mailbox,
+    ):
+        answers = mailbox.fetch(mailbox.announce(mailbox.poll().refs(0, 3)))
+        began_s = time.monotonic()
+        assert [next(answers).announced.ref.uid for _ in range(2)] == [1, 2]
+        assert time.monotonic() - began_s < 2.0
+        assert next(answers).announced.ref.uid == 3
+
+
 def test_arrival_is_told_in_utc(dovecot, tmp_path) -> None:
     """INTERNALDATE arrives as an aware instant in UTC."""
     user = dovecot.new_user()
@@ -65,7 +106,7 @@ def test_exactly_the_proven_messages_are_deleted(dovecot, tmp_path) -> None:
 def test_a_large_message_is_spooled(dovecot, tmp_path) -> None:
     """A message above the threshold lies in a file, and reads the same."""
     user = dovecot.new_user()
-    raw = letter(1, size_bytes=6 * 1024**2)
+    raw = letter(1, size_bytes=9 * 1024**2)
     user.append(raw)
     with open_mailbox(user, tmp_path) as mailbox:
         (fetched,) = mailbox.fetch(mailbox.announce(mailbox.poll().refs(0, 1)))

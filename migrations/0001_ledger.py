@@ -9,6 +9,7 @@ makes the same tables for ever; the program's own are in collector/ledger/models
 from peewee import (
     BigAutoField,
     BigIntegerField,
+    BlobField,
     BooleanField,
     CompositeKey,
     ForeignKeyField,
@@ -25,6 +26,7 @@ class Folder(Model):
     folder = TextField()
     uidvalidity = BigIntegerField(null=True)
     uidnext = BigIntegerField(null=True)
+    accounted_to = BigIntegerField(null=True)
     waiting_count = BigIntegerField()
     polled_at = TextField(null=True)
     last_cycle_at = TextField(null=True)
@@ -259,6 +261,33 @@ class Event(Model):
         table_name = "events"
 
 
+class Leaf(Model):
+    """One leaf of the Merkle tree, at ``position`` from 0: an entry or an event; never changed.
+
+    Bound to no other table: a leaf outlives what it stands for.
+    """
+
+    position = BigIntegerField(primary_key=True)
+    hash = BlobField()
+    entry_seq = BigIntegerField(null=True, unique=True)
+    event_number = BigIntegerField(null=True, unique=True)
+
+    class Meta:
+        table_name = "leaves"
+
+
+class Node(Model):
+    """One complete subtree of 2**level leaves, ``level`` from 1; never changed."""
+
+    level = BigIntegerField()
+    place = BigIntegerField(column_name="index")
+    hash = BlobField()
+
+    class Meta:
+        table_name = "nodes"
+        primary_key = CompositeKey("level", "place")
+
+
 TABLES = (
     Folder,
     Entry,
@@ -273,6 +302,8 @@ TABLES = (
     Deletion,
     SetAside,
     Event,
+    Leaf,
+    Node,
 )
 
 

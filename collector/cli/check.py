@@ -32,7 +32,7 @@ def command(
     for finding in check(settings):
         findings.append(finding)
         if not as_json:
-            _print(console, finding)
+            print_finding(console, finding)
     failed = any(each.grade is Grade.FAILED for each in findings)
     if as_json:
         worst = "failed" if failed else _worst(findings)
@@ -45,7 +45,8 @@ def _worst(findings: list[Finding]) -> str:
     return Grade.WARNING.value if warned else Grade.OK.value
 
 
-def _print(console: Console, finding: Finding) -> None:
+def print_finding(console: Console, finding: Finding) -> None:
+    """Print one finding, and what to do about it."""
     told = f"{finding.name:<14} {finding.subject}: {finding.detail}"
     console.print(f"{MARKS[finding.grade]} {escape(told)}")
     if finding.hint and finding.grade is not Grade.OK:

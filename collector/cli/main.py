@@ -12,13 +12,16 @@ from collector import __version__
 from collector.cli import (
     backfill,
     check,
+    check_proof,
     collect,
     demo,
     export,
     list_,
     migrate,
+    prove,
     rebuild,
     reconcile,
+    report,
     run,
     show,
     status,
@@ -46,8 +49,9 @@ app = typer.Typer(
 )
 
 COMMANDS = (demo, check, run, collect, backfill, verify, reconcile, status, list_, show, export)
-for module in (*COMMANDS, rebuild, migrate):
-    app.command(name=module.__name__.rpartition(".")[2].rstrip("_"))(module.command)
+for module in (*COMMANDS, report, prove, check_proof, rebuild, migrate):
+    name = module.__name__.rpartition(".")[2].rstrip("_").replace("_", "-")
+    app.command(name=name)(module.command)
 
 
 def _version(wanted: bool) -> None:

@@ -5,11 +5,13 @@ says what, which key in which file, and what to do.  No secret is kept in here:
 passwords are read afresh by whoever connects.
 """
 
+from collector.config.evidence import EvidenceSettings
 from collector.config.file import find_config, load
 from collector.config.settings import ArchiveSettings, LogSettings, MailboxSettings, Settings
 
 __all__ = [
     "ArchiveSettings",
+    "EvidenceSettings",
     "LogSettings",
     "MailboxSettings",
     "Settings",

@@ -74,7 +74,7 @@ def load(path: Path) -> Settings:
         file = ConfigFile.model_validate(table, context={"directory": path.parent})
     except ValidationError as error:
         raise _explained(error, table, path) from None
-    return Settings(path, _digest(file), file.archive, file.mailboxes, file.log)
+    return Settings(path, _digest(file), file.archive, file.mailboxes, file.log, file.evidence)
 
 
 def _read(path: Path) -> Table:
@@ -106,7 +106,13 @@ def _read(path: Path) -> Table:
 
 def _digest(file: ConfigFile) -> str:
     """Hash what is in effect; a command line may hold a secret and is left out."""
-    facts = file.model_dump(mode="json", exclude={"mailboxes": {"__all__": {"password_command"}}})
+    facts = file.model_dump(
+        mode="json",
+        exclude={
+            "mailboxes": {"__all__": {"password_command"}},
+            "evidence": {"key_command", "anchor_urls"},
+        },
+    )
     return f"sha256:{hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()}"
 
 
@@ -155,7 +161,7 @@ def _where(error: ErrorDetails, table: Table) -> str:
             mailbox = table["mailbox"][index]
             name = mailbox.get("name") if isinstance(mailbox, dict) else None
             place = [f"[[mailbox]] {name if isinstance(name, str) else f'number {index + 1}'}"]
-        case ("archive" | "log" as section, *keys):
+        case ("archive" | "log" | "evidence" as section, *keys):
             place = [f"[{section}]"]
         case keys:
             keys = list(keys)

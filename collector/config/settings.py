@@ -22,6 +22,7 @@ from pydantic import (
 )
 
 from collector.config.envelopes import EnvelopeSettings
+from collector.config.evidence import EvidenceSettings
 from collector.config.password import Password, PasswordCommand, PasswordFile, PasswordVariable
 from collector.config.values import (
     Bytes,
@@ -145,6 +146,7 @@ SECTIONS: dict[str, type[Section]] = {
     "archive": ArchiveSettings,
     "mailbox": MailboxSettings,
     "log": LogSettings,
+    "evidence": EvidenceSettings,
 }
 
 
@@ -154,6 +156,7 @@ class ConfigFile(Section):
     archive: ArchiveSettings
     mailboxes: Annotated[tuple[MailboxSettings, ...], Field(alias="mailbox", max_length=1000)] = ()
     log: LogSettings = LogSettings()
+    evidence: EvidenceSettings = EvidenceSettings()
 
     @model_validator(mode="after")
     def _each_mailbox_once(self) -> Self:
@@ -185,6 +188,7 @@ class Settings:
     archive: ArchiveSettings
     mailboxes: Sequence[MailboxSettings]
     log: LogSettings
+    evidence: EvidenceSettings
 
 
 def is_loopback(host: str) -> bool:

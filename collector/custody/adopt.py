@@ -6,16 +6,23 @@ rebuild that begins at the last entry known; both run the same lines.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from collector.domain.blob import BlobRef
 from collector.domain.custody import PendingEntry, Settlement
 from collector.domain.errors import IntegrityError
+from collector.domain.evidence import Event
 from collector.domain.journal import UNCONFIGURED, JournalProfile
 from collector.formats.unwrap import unwrap
 from collector.ledger.ledger import Ledger
-from collector.store.archive import Archive, Damage, StoredReceipt, StoredSettlements
+from collector.store.archive import (
+    Archive,
+    Damage,
+    StoredEvents,
+    StoredReceipt,
+    StoredSettlements,
+)
 
 BATCH_MESSAGES_MAX = 100
 
@@ -31,6 +38,7 @@ class Adopted:
     entries_count: int = 0
     missing_count: int = 0
     settlements_count: int = 0
+    events_count: int = 0
     damages: list[Damage] = field(default_factory=list)
 
 
@@ -42,7 +50,7 @@ def adopt(
     *,
     salvage: bool = False,
 ) -> Adopted:
-    """Commit every stored entry that the ledger does not name yet.
+    """Commit every stored entry that the ledger does not name yet, and log every event.
 
     Args:
         salvage: pass over what cannot be read or found, and leave gaps.
@@ -76,6 +84,8 @@ class _Adoption:
                     self._receipt(found)
                 case StoredSettlements(settlements):
                     self._settlements(settlements)
+                case StoredEvents(events):
+                    self._events(events)
                 case Damage():
                     self._damage(found)
         self._flush()
@@ -123,6 +133,10 @@ class _Adoption:
         known = self._known(settlements)
         self.ledger.settle(known)
         self.done.settlements_count += len(known)
+
+    def _events(self, events: Sequence[Event]) -> None:
+        self._flush()  # leaves stand in the order of the segments
+        self.done.events_count += self.ledger.log_events(events)
 
     def _known(self, settlements: Iterable[Settlement]) -> list[Settlement]:
         known = [each for each in settlements if each.seq <= self.last_seq]

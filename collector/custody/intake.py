@@ -12,9 +12,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
+
+import structlog
 
 from collector.custody.adopt import adopt
+from collector.custody.checkpoints import Checkpoints
 from collector.custody.sealing import Sealing
 from collector.domain.blob import BlobRef, Digest
 from collector.domain.custody import (
@@ -25,11 +28,17 @@ from collector.domain.custody import (
     Settlement,
     State,
 )
+from collector.domain.errors import ConfigError, CycleError
 from collector.domain.journal import Unwrapped
 from collector.domain.mailbox import Fetched, Listing, Unfetched
 from collector.ledger.ledger import Ledger
 from collector.store.archive import Archive
 from collector.store.writer import ArchiveWriter
+
+log = structlog.get_logger("collector.custody")
+
+DAY = timedelta(days=1)
+NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +71,7 @@ class Intake:
     """The archive as the cycles of this process see it.
 
     Attributes:
+        checkpoints: of the log; ``None``: nothing is signed.
         level: ``False`` while the segments may hold entries the ledger does not
             name yet: at the start, and after a commit that failed.
     """
@@ -69,8 +79,10 @@ class Intake:
     writer: ArchiveWriter
     ledger: Ledger
     archive: Archive
+    checkpoints: Checkpoints | None = None
     level: bool = field(default=False, init=False)
     _sealing: Sealing = field(init=False)
+    _day_began: datetime = field(default=NEVER, init=False)
 
     def __post_init__(self) -> None:
         self._sealing = Sealing(self.writer, self.ledger, self.turn)
@@ -139,6 +151,34 @@ class Intake:
                 self.writer.append_settlements(settlements)
                 self.ledger.settle(settlements)
             return settlements
+
+    def attest(self, now: datetime) -> None:
+        """Put what was recorded since the last call into the log, and sign its head.
+
+        What cannot be done now is done the next time.
+
+        Raises:
+            IntegrityError: as ``turn``, or the log does not continue what was signed.
+        """
+        try:
+            if now - self._day_began >= DAY:
+                if self._day_began != NEVER:
+                    self.ledger.record_event("log.continued", now)
+                self._day_began = now
+            self._log_events()
+            if self.checkpoints is not None:
+                self.checkpoints.issue(self.ledger.log)
+        except (CycleError, ConfigError) as error:
+            log.warning("log.behind", error=error.problem, hint=error.hint)
+
+    def _log_events(self) -> None:
+        """Put events into the log; in a segment first, then into the ledger."""
+        with self.turn():
+            while events := self.ledger.unlogged_events():
+                self.level = False  # until the leaves stand in the order of the segments
+                self.writer.append_events(events)
+                self.ledger.log_events(events)
+                self.level = True
 
     def supersede(self, strangers: Sequence[Proof], now: datetime) -> list[Settlement]:
         """Write down that UIDs name other messages now; these are then due as new arrivals."""

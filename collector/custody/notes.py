@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from itertools import islice
 
 import structlog
 
@@ -20,6 +21,9 @@ from collector.domain.mailbox import Listing, MessageRef, Removal
 from collector.ledger.ledger import Ledger
 
 log = structlog.get_logger("collector.custody")
+
+RANGES_MAX = 500
+"""Of UIDs in one event; their number is told whole."""
 
 
 @dataclass(slots=True)
@@ -42,6 +46,8 @@ class Notes:
         for ref in observation.lost:
             self._event("message.vanished", listing, uid=ref.uid, collected=False)
         self._add(vanished=len(observation.lost))
+        if observation.gap:
+            self._gap(listing, observation.gap)
         if observation.uidvalidity_before is not None:
             superseded = sum(each.state is State.SUPERSEDED for each in settlements)
             self._event(
@@ -59,6 +65,18 @@ class Notes:
                 removal_refused_because="the server's next UID fell: the mailbox was restored",
             )
         return listing
+
+    def _gap(self, listing: Listing, gap: Sequence[tuple[int, int]]) -> None:
+        """Note UIDs that nobody accounts for: never listed here, and given out all the same."""
+        shown = (f"{first}:{last}" if last > first else f"{first}" for first, last in gap)
+        self._event(
+            "mailbox.gap",
+            listing,
+            uidvalidity=listing.uidvalidity,
+            uids_count=sum(last - first + 1 for first, last in gap),
+            uids=",".join(islice(shown, RANGES_MAX)),
+            is_cut=len(gap) > RANGES_MAX,
+        )
 
     def _settled(self, listing: Listing, settlements: Sequence[Settlement]) -> None:
         for each in settlements:

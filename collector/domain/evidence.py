@@ -9,15 +9,33 @@ path of RFC 9162 is always called an inclusion proof.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
+from typing import Any
 
 HASH_BYTES = 32
 """Length of a leaf, node or root hash: SHA-256 (RFC 9162, section 2.1)."""
 
 TREE_SIZE_MAX = 2**63 - 1
 """Largest number of leaves we read; every tool of the field holds it in a signed integer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened to the archive, as it was recorded.
+
+    Attributes:
+        number: counts from 1 in the order recorded.
+        at: UTC.
+        keys: values that JSON has a form for.
+    """
+
+    number: int
+    at: datetime
+    name: str
+    mailbox: str
+    keys: dict[str, Any] = field(hash=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -110,6 +110,16 @@ class LedgerDatabase(peewee.SqliteDatabase):
             yield
 
     @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """Read; all statements of the block see the same commit."""
+        with self.session(), self._translated():
+            self._execute("BEGIN DEFERRED")
+            try:
+                yield
+            finally:
+                self._execute("ROLLBACK")
+
+    @contextmanager
     def writing(self) -> Iterator[None]:
         """One IMMEDIATE transaction; durable when the block is left without an error.
 

@@ -123,6 +123,35 @@ def entry_leaf(receipt: Receipt) -> bytes:
     )
 
 
+def stored_entry_leaf(row: Mapping[str, Any]) -> bytes:
+    """Return ``entry_leaf`` of the receipt in a row of ``receipts``, joined with its folder.
+
+    A value in another form than we write it gives another leaf, and so does damage.
+
+    Raises:
+        ValueError: the row holds what was never written.
+    """
+    return _leaf(
+        ENTRY_LEAF,
+        {
+            "seq": row["seq"],
+            "digest": f"sha256:{row['digest']}",
+            "size_bytes": row["size_bytes"],
+            "mailbox": decode_text(row["mailbox"]),
+            "folder": decode_text(row["folder"]),
+            "uidvalidity": row["uidvalidity"],
+            "uid": row["uid"],
+            "internal_date": row["internal_date"],
+            "fetched_at": row["fetched_at"],
+            "committed_at": row["committed_at"],
+            "kind": decode_text(row["kind"]),
+            "quarantined": bool(row["quarantined"]),
+            "duplicate_of": row["duplicate_of"],
+            "fetch_flags": [] if row["fetch_flags"] == "[]" else decode_json(row["fetch_flags"]),
+        },
+    )
+
+
 def event_leaf(
     number: int, at: datetime, name: str, mailbox: str, keys: Mapping[str, object]
 ) -> bytes:

@@ -11,7 +11,7 @@ All methods raise ``CycleError`` (disk full, locked too long), ``IntegrityError`
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -19,14 +19,27 @@ from pathlib import Path
 from collector.domain.blob import BlobRef, Digest
 from collector.domain.custody import LedgerEntry, PendingEntry, Proof, Settlement, Summary
 from collector.domain.errors import ConfigError, MessageError
+from collector.domain.evidence import Event
 from collector.domain.mailbox import Listing, MailboxId, MessageRef
-from collector.ledger import consistency, entries, polls, records, states, status
+from collector.ledger import (
+    consistency,
+    days,
+    entries,
+    log,
+    log_audit,
+    polls,
+    records,
+    states,
+    status,
+)
 from collector.ledger.database import LedgerDatabase, file_exists
+from collector.ledger.log import Log
 from collector.ledger.migrate import SyncDirectory, check_migrated, is_unmade, migrate
 from collector.ledger.query import (
     EVERYTHING,
-    Event,
+    DayFigures,
     Filter,
+    LogProblem,
     MailboxStatus,
     Observation,
     Record,
@@ -34,14 +47,20 @@ from collector.ledger.query import (
 )
 
 EVENTS_MAX = 1_000
+UNLOGGED_MAX = 1_000
 SET_ASIDE_MAX = 1_000
 
 
 class Ledger:
-    """The index of the archive and the memory of the mailboxes."""
+    """The index of the archive and the memory of the mailboxes.
+
+    Attributes:
+        log: the Merkle tree over entries and events, as it is read.
+    """
 
     def __init__(self, database: LedgerDatabase) -> None:
         self._database = database
+        self.log = Log(database)
         self._second = LedgerDatabase(database.path)
 
     @classmethod
@@ -128,7 +147,7 @@ class Ledger:
             return entries.by_seq(self._second, seqs)
 
     def commit(self, pending: Sequence[PendingEntry], *, gaps: bool = False) -> list[LedgerEntry]:
-        """Take a batch over, in one transaction: the commit point.
+        """Take a batch over, in one transaction with its leaves: the commit point.
 
         The bytes must be durable before.  Messages that were set aside are so no more.
 
@@ -140,7 +159,9 @@ class Ledger:
                 receipt and a location name different bytes.
         """
         with self._database.writing():
-            return entries.insert(self._database, pending, gaps=gaps)
+            taken = entries.insert(self._database, pending, gaps=gaps)
+            log.add_entries(self._database, taken)
+            return taken
 
     def clear(self, proofs: Sequence[Proof]) -> None:
         """Write down on which evidence deletion is about to be asked for.
@@ -240,6 +261,16 @@ class Ledger:
         """Return what is wrong with the ledger itself; empty when nothing is."""
         return consistency.problems(self._database)
 
+    def check_log(
+        self, roots: Mapping[int, bytes], progress: Callable[[int], None] = lambda _count: None
+    ) -> Iterator[LogProblem]:
+        """Yield where rows, leaves, tree and the roots that were signed (by size) disagree."""
+        return log_audit.problems(self._database, roots, progress)
+
+    def day_figures(self, since: datetime, before: datetime) -> list[DayFigures]:
+        """Return by day and folder what became of the messages archived in [since, before)."""
+        return days.day_figures(self._database, since, before)
+
     def mailbox_status(self) -> list[MailboxStatus]:
         """Return how every folder stands, by name."""
         with self._database.reading():
@@ -258,9 +289,31 @@ class Ledger:
     def record_event(
         self, name: str, at: datetime, /, *, mailbox: str = "", **keys: object
     ) -> None:
-        """Append an event; its keys are kept as JSON."""
+        """Write an event down; its keys are kept as JSON.  ``log_events`` gives it a leaf."""
         with self._database.writing():
-            status.record_event(self._database, name, at, mailbox, keys)
+            log.record_event(self._database, name, at, mailbox, keys)
+
+    def unlogged_events(self, limit: int = UNLOGGED_MAX) -> list[Event]:
+        """Return the oldest events that are not in the log yet, in the order recorded."""
+        with self._database.reading():
+            return log.unlogged_events(self._database, limit)
+
+    def log_events(self, events: Sequence[Event]) -> int:
+        """Put events into the log, in one transaction; return how many were not in it.
+
+        They must be durable in a segment before.  Those that the ledger does not
+        hold are written down as well (recovery, rebuild).
+
+        Raises:
+            IntegrityError: the ledger holds another event of that number.
+        """
+        with self._database.writing():
+            return log.add_events(self._database, events)
+
+    def event(self, number: int) -> Event | None:
+        """Return one event, ``None`` when there is none of that number."""
+        with self._database.reading():
+            return log.find_event(self._database, number)
 
     def events(
         self, names: Sequence[str] = (), since: datetime | None = None, limit: int = EVENTS_MAX

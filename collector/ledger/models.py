@@ -15,6 +15,7 @@ from __future__ import annotations
 from peewee import (
     BigAutoField,
     BigIntegerField,
+    BlobField,
     BooleanField,
     CompositeKey,
     ForeignKeyField,
@@ -24,13 +25,18 @@ from peewee import (
 
 
 class Folder(Model):
-    """One folder of one configured mailbox, and what its last poll and cycle said."""
+    """One folder of one configured mailbox, and what its last poll and cycle said.
+
+    ``accounted_to``: every UID below it was listed or told of as a gap; of the first
+    complete listing on.
+    """
 
     id = BigAutoField()
     mailbox = TextField()
     folder = TextField()
     uidvalidity = BigIntegerField(null=True)
     uidnext = BigIntegerField(null=True)
+    accounted_to = BigIntegerField(null=True)
     waiting_count = BigIntegerField()
     polled_at = TextField(null=True)
     last_cycle_at = TextField(null=True)
@@ -265,6 +271,33 @@ class Event(Model):
         table_name = "events"
 
 
+class Leaf(Model):
+    """One leaf of the Merkle tree, at ``position`` from 0: an entry or an event; never changed.
+
+    Bound to no other table: a leaf outlives what it stands for.
+    """
+
+    position = BigIntegerField(primary_key=True)
+    hash = BlobField()
+    entry_seq = BigIntegerField(null=True, unique=True)
+    event_number = BigIntegerField(null=True, unique=True)
+
+    class Meta:
+        table_name = "leaves"
+
+
+class Node(Model):
+    """One complete subtree of 2**level leaves, ``level`` from 1; never changed."""
+
+    level = BigIntegerField()
+    place = BigIntegerField(column_name="index")
+    hash = BlobField()
+
+    class Meta:
+        table_name = "nodes"
+        primary_key = CompositeKey("level", "place")
+
+
 TABLES: tuple[type[Model], ...] = (
     Folder,
     Entry,
@@ -279,4 +312,6 @@ TABLES: tuple[type[Model], ...] = (
     Deletion,
     SetAside,
     Event,
+    Leaf,
+    Node,
 )

@@ -11,7 +11,8 @@ its own, so a poll costs what the mailbox holds and not what the archive holds.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from functools import lru_cache
 
@@ -128,9 +129,13 @@ def observe(database: LedgerDatabase, listing: Listing, now: datetime) -> Observ
     assert before is not None, "it was just ensured"  # noqa: S101
     renumbered = before["uidvalidity"] not in {None, listing.uidvalidity}
     fell = uidnext_fell(before, listing)
+    accounted_to = None if renumbered or fell else before["accounted_to"]
+    given_out = max(listing.uidnext, listing.uids[-1] + 1 if listing.uids else 0)
+    counts = listing.complete and given_out > 0
     Folder.update(
         uidvalidity=listing.uidvalidity,
         uidnext=listing.uidnext or (None if renumbered else before["uidnext"]),
+        accounted_to=max(given_out, accounted_to or 0) if counts else accounted_to,
         polled_at=encode_instant(now),
         waiting_count=len(listing.uids),
     ).where(Folder.id == folder).execute(database)
@@ -138,7 +143,21 @@ def observe(database: LedgerDatabase, listing: Listing, now: datetime) -> Observ
         uidvalidity_before=before["uidvalidity"] if renumbered else None,
         uidnext_before=before["uidnext"] if fell else None,
         lost=_close_lost(database, listing, folder, now, fell=fell),
+        gap=tuple(gaps(listing, accounted_to)) if counts and accounted_to else (),
     )
+
+
+def gaps(listing: Listing, start: int) -> Iterator[tuple[int, int]]:
+    """Yield the ranges of UIDs from ``start`` to below UIDNEXT that a listing does not show.
+
+    A server gives UIDs out in ascending order (RFC 9051, section 2.3.1.1).
+    """
+    for uid in listing.uids[bisect_left(listing.uids, start) :]:
+        if uid > start:
+            yield start, uid - 1
+        start = max(start, uid + 1)
+    if start < listing.uidnext:
+        yield start, listing.uidnext - 1
 
 
 def _close_lost(

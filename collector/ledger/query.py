@@ -5,9 +5,8 @@ Rule: values only; the SQL is in ``records`` and ``status``.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Any
+from dataclasses import dataclass
+from datetime import date, datetime
 
 from collector.domain.custody import LedgerEntry, State, Summary
 from collector.domain.journal import Kind, Unwrapped
@@ -67,11 +66,14 @@ class Observation:
         uidvalidity_before: the last one, when it was another.
         uidnext_before: the last one, when UIDNEXT fell under the same UIDVALIDITY.
         lost: set aside before, and no longer listed; told once.
+        gap: UIDs that were given out since the last complete listing and never listed,
+            as (first, last); told once.
     """
 
     uidvalidity_before: int | None
     uidnext_before: int | None
     lost: tuple[MessageRef, ...]
+    gap: tuple[tuple[int, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,13 +92,44 @@ class SetAsideMessage:
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
-    """Something that happened, as it was recorded."""
+class DayFigures:
+    """What became of the messages that one folder had archived on one day (UTC).
 
-    at: datetime
-    name: str
-    mailbox: str
-    keys: dict[str, Any] = field(hash=False)
+    Every entry is counted once among ``expunged`` to ``in_mailbox``; together they are
+    ``archived``.
+
+    Attributes:
+        duplicates, quarantined: of those archived.
+        in_mailbox: not known to have left the mailbox.
+        exposed_s_max: longest time from arrival (INTERNALDATE) to the first proof, of
+            those that have both.
+        silence_s_max: longest time without an arrival that ended on this day, in this
+            folder, within the period asked for.
+    """
+
+    day: date
+    mailbox: MailboxId
+    archived: int = 0
+    duplicates: int = 0
+    quarantined: int = 0
+    expunged: int = 0
+    vanished: int = 0
+    superseded: int = 0
+    in_mailbox: int = 0
+    exposed_s_max: float | None = None
+    silence_s_max: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LogProblem:
+    """One thing about the log that is not as it was recorded.
+
+    Attributes:
+        seq: the entry concerned, ``None`` when it is not one entry.
+    """
+
+    what: str
+    seq: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,26 +7,25 @@ set aside or asked for, however large the ledger is.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 
 from peewee import fn
 
+from collector.domain import evidence
 from collector.domain.custody import State
 from collector.domain.mailbox import MailboxId, MessageRef
-from collector.ledger import query as answers
 from collector.ledger.database import LedgerDatabase
 from collector.ledger.encoding import (
     decode_instant,
-    decode_json,
     decode_optional,
     decode_summary,
     decode_text,
     encode_instant,
-    encode_json,
     encode_text,
 )
 from collector.ledger.folders import is_mailbox
+from collector.ledger.log import decode_event
 from collector.ledger.models import Entry, Event, Folder, Receipt, SetAside, StateCount
 from collector.ledger.query import MailboxStatus, SetAsideMessage
 from collector.ledger.rows import mailbox_of
@@ -126,34 +125,13 @@ def set_aside_messages(database: LedgerDatabase, limit: int) -> list[SetAsideMes
     ]
 
 
-def record_event(
-    database: LedgerDatabase, name: str, at: datetime, mailbox: str, keys: Mapping[str, object]
-) -> None:
-    """Append an event."""
-    row = {
-        "at": encode_instant(at),
-        "name": encode_text(name),
-        "mailbox": encode_text(mailbox),
-        "keys": encode_json(keys),
-    }
-    database.insert(Event, [row])
-
-
 def events(
     database: LedgerDatabase, names: Sequence[str], since: datetime | None, limit: int
-) -> list[answers.Event]:
+) -> list[evidence.Event]:
     """Return events, newest first."""
     query = Event.select().order_by(Event.at.desc(), Event.id.desc()).limit(limit)
     if names:
         query = query.where(Event.name.in_([encode_text(name) for name in names]))
     if since is not None:
         query = query.where(Event.at >= encode_instant(since))
-    return [
-        answers.Event(
-            at=decode_instant(row["at"]),
-            name=decode_text(row["name"]),
-            mailbox=decode_text(row["mailbox"]),
-            keys=decode_json(row["keys"]),
-        )
-        for row in database.rows(query)
-    ]
+    return [decode_event(row) for row in database.rows(query)]

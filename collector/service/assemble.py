@@ -19,6 +19,7 @@ from collector.domain.custody import Policy
 from collector.domain.journal import JournalProfile
 from collector.ledger.ledger import Ledger
 from collector.ledger.migrate import migrate
+from collector.service.evidence import open_checkpoints
 from collector.service.job import MailboxJob
 from collector.source.account import Account
 from collector.source.imap import ImapMailbox
@@ -68,7 +69,10 @@ def open_house(settings: Settings) -> Iterator[House]:
                 house = House(archive, ledger, Intake(writer, ledger, archive))
                 if recovered:
                     house.record("archive.recovered", segments=recovered)
+                house.intake.checkpoints = open_checkpoints(settings, house.record)
+                house.intake.attest(utc_now())
                 yield house
+                house.intake.attest(utc_now())
         finally:
             ledger.close()
 

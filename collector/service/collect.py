@@ -150,6 +150,7 @@ def _cycles(house: House, mailbox: ImapMailbox, work: Work, watch: Watch) -> Sum
             raise
         report_cycle(work.folder, summary, time.monotonic() - began_s)
         house.ledger.note_cycle(_id(work), utc_now(), summary, "")
+        house.intake.attest(utc_now())
         total = total.plus(summary)
         if summary.interrupted or not (summary.collected or summary.cleared):
             return total

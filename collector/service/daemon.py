@@ -22,7 +22,8 @@ from collector.service import exit_code
 from collector.service.assemble import House, mailbox_jobs, open_house
 from collector.service.exit_code import ExitCode
 from collector.service.notify import notify, watchdog_interval_s
-from collector.service.schedule import Schedule
+from collector.service.outside import outside_jobs
+from collector.service.schedule import Job, Schedule
 
 log = structlog.get_logger("collector.service")
 
@@ -57,7 +58,7 @@ class Daemon:
         return code
 
     def _serve(self, settings: Settings, house: House) -> ExitCode:
-        jobs = mailbox_jobs(settings)
+        jobs: list[Job] = [*mailbox_jobs(settings), *outside_jobs(settings)]
         schedule = Schedule(jobs, house.intake, self._halting, self._wake)
         house.record("service.started", version=__version__, config_digest=settings.digest)
         schedule.start()

@@ -57,6 +57,7 @@ class MailboxJob:
         watch = Watch(stop=stop, progress=self.pulse.beat)
         with bound_contextvars(mailbox=self.name), intake.ledger.session():
             busy = self._cycles(intake, watch)
+            intake.attest(utc_now())
             intake.seal()
         if busy:
             return self._rest(0.0)  # look again at once: settle, and take what came meanwhile

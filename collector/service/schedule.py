@@ -1,7 +1,7 @@
-"""Keeps one job per mailbox going, each at its own pace, never two at once.
+"""Keeps jobs going, one per mailbox and one for the world outside, each at its own pace.
 
-Rule: a job's next start is fixed when it has ended, out of what it returned;
-so nothing overlaps and nothing is missed (measured: imap reference, 5.1).
+Rule: no job runs twice at once.  Its next start is fixed when it has ended, out of
+what it returned; so nothing overlaps and nothing is missed (measured: imap reference, 5.1).
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from threading import Event
-from typing import Any
+from typing import Any, Protocol
 
 import structlog
 from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_EXECUTED
@@ -17,9 +17,27 @@ from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from collector.custody.intake import Intake
-from collector.service.job import MailboxJob
+from collector.service.pulse import Pulse
 
 log = structlog.get_logger("collector.service")
+
+
+class Job(Protocol):
+    """Something that is worked on again and again."""
+
+    @property
+    def name(self) -> str:
+        """Nobody else is called so."""
+
+    @property
+    def pulse(self) -> Pulse:
+        """Shows that it makes progress."""
+
+    def work(self, intake: Intake, stop: Callable[[], bool]) -> float:
+        """Do what is due; return seconds to rest."""
+
+    def close(self) -> None:
+        """Let go of what is held open."""
 
 
 class Schedule:
@@ -31,7 +49,7 @@ class Schedule:
     """
 
     def __init__(
-        self, jobs: Sequence[MailboxJob], intake: Intake, stop: Callable[[], bool], wake: Event
+        self, jobs: Sequence[Job], intake: Intake, stop: Callable[[], bool], wake: Event
     ) -> None:
         self._jobs = {job.name: job for job in jobs}
         self._intake = intake

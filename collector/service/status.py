@@ -18,6 +18,7 @@ from collector.store.archive import Archive
 
 ALARM_EVENTS = (
     "message.vanished",
+    "mailbox.gap",
     "message.replaced",
     "mailbox.renumbered",
     "mailbox.restored",

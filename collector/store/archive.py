@@ -37,13 +37,20 @@ from collector.store.layout import (
 from collector.store.member import member_bytes
 from collector.store.receipt import JSON_BYTES_MAX
 from collector.store.spool import spooled
-from collector.store.stored import StoredReceipt, StoredSettlements, interpret
+from collector.store.stored import (
+    Meaning,
+    StoredEvents,
+    StoredReceipt,
+    StoredSettlements,
+    interpret,
+)
 
 __all__ = [
     "Archive",
     "Damage",
     "Reread",
     "SegmentInfo",
+    "StoredEvents",
     "StoredReceipt",
     "StoredSettlements",
 ]
@@ -117,7 +124,7 @@ class Archive:
         for segment, group in groupby(in_place, key=lambda blob: blob.segment):
             yield from self._reread_segment(segment, list(group))
 
-    def scan(self, start: str = "") -> Iterator[StoredReceipt | StoredSettlements | Damage]:
+    def scan(self, start: str = "") -> Iterator[Meaning]:
         """Walk the segments from ``start`` on (default: all), in the order written.
 
         Every message has been compared with its receipt.
@@ -126,19 +133,18 @@ class Archive:
             if number(name) >= number(start):
                 yield from self._scan_segment(name)
 
-    def scan_from(
-        self, blob: BlobRef | None
-    ) -> Iterator[StoredReceipt | StoredSettlements | Damage]:
+    def scan_from(self, blob: BlobRef | None) -> Iterator[Meaning]:
         """Walk what was written since ``blob``, its own frame included (default: all).
 
-        A sealed segment that holds it is passed over: its places were switched when the
-        ledger named all of it.
+        A sealed segment that it names is passed over: its places were switched when the
+        ledger named all of it.  One that was sealed meanwhile is read from its beginning.
         """
         for name in self._names():
             if blob is None or number(name) > number(blob.segment):
                 yield from self._scan_segment(name)
-            elif name == blob.segment and not is_sealed(name):
-                yield from self._scan_segment(name, blob.frame_offset)
+            elif number(name) == number(blob.segment) and not is_sealed(blob.segment):
+                start = blob.frame_offset if name == blob.segment else 0
+                yield from self._scan_segment(name, start)
 
     def segments(self) -> list[SegmentInfo]:
         """Return all segments, in the order they were begun."""
@@ -194,9 +200,7 @@ class Archive:
                 fd = stack.enter_context(reading(self._path(name)))
             yield fd, name
 
-    def _scan_segment(
-        self, name: str, start: int = 0
-    ) -> Iterator[StoredReceipt | StoredSettlements | Damage]:
+    def _scan_segment(self, name: str, start: int = 0) -> Iterator[Meaning]:
         try:
             with self._opened(name) as (fd, present):
                 for found in read_segment(Stored(fd), present, start if present == name else 0):

@@ -1,4 +1,4 @@
-"""What one receipt, or one list of settlements, is in the tar stream of a segment.
+"""What one receipt, or one list of settlements or events, is in the tar stream of a segment.
 
 Rule: pure.  The bytes of a message go by once; they are hashed on the way
 unless the digest was taken of this very object.
@@ -13,9 +13,13 @@ from dataclasses import dataclass
 from collector.domain.blob import Digest, RawBytes, RawMessage, windows
 from collector.domain.custody import Receipt, Settlement
 from collector.domain.errors import IntegrityError
-from collector.store.layout import message_member, receipt_member, settled_member
+from collector.domain.evidence import Event
+from collector.store.layout import events_member, message_member, receipt_member, settled_member
 from collector.store.member import Header, encode_header, padding
-from collector.store.receipt import encode_receipt, encode_settlements
+from collector.store.receipt import encode_event, encode_receipt, encode_settlements
+
+MEMBER_BYTES_MAX = 256 * 1024
+"""Of events in one member, commas not counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +79,31 @@ def settled(settlements: Sequence[Settlement]) -> Arrival:
     name = settled_member(settlements[0].seq, Digest.of(text))
     mtime_s = int(settlements[0].settled_at.timestamp())
     member = text_member(name, text, mtime_s)
+    return Arrival(None, 0, len(member), b"", None, member)
+
+
+def recorded(events: Sequence[Event]) -> Iterator[Arrival]:
+    """Yield the members that hold ``events``, as few as can be read back.
+
+    Raises:
+        ValueError: an event cannot be written as JSON.
+    """
+    texts: list[bytes] = []
+    first, size_bytes = events[0], 0
+    for event in events:
+        text = encode_event(event)
+        if texts and size_bytes + len(text) > MEMBER_BYTES_MAX:
+            yield _recorded(first, texts)
+            texts, first, size_bytes = [], event, 0
+        texts.append(text)
+        size_bytes += len(text)
+    yield _recorded(first, texts)
+
+
+def _recorded(first: Event, texts: Sequence[bytes]) -> Arrival:
+    text = b"[%b]\n" % b",".join(texts)
+    name = events_member(first.number, Digest.of(text))
+    member = text_member(name, text, int(first.at.timestamp()))
     return Arrival(None, 0, len(member), b"", None, member)
 
 

@@ -18,6 +18,7 @@ SEALING_SUFFIX = ".tar.zst.sealing"
 SEALED = ".sealed"
 MESSAGE_SUFFIX = ".eml"
 SETTLED_SUFFIX = "-settled.json"
+EVENTS_SUFFIX = "-events.json"
 
 _NAME = re.compile(r"([0-9]{6}|[1-9][0-9]{6,11})(\.sealed)?")
 
@@ -123,6 +124,11 @@ def settled_member(first_seq: int, digest: Digest) -> str:
     leaves one file of a name, and the manifest must agree with it.
     """
     return f"{first_seq}-{digest.short}{SETTLED_SUFFIX}"
+
+
+def events_member(first_number: int, digest: Digest) -> str:
+    """Return the member that holds events, by the first one's number and their text."""
+    return f"{first_number}-{digest.short}{EVENTS_SUFFIX}"
 
 
 def manifest_member(segment: str) -> str:

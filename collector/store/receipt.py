@@ -1,4 +1,4 @@
-"""Receipts and settlements as JSON: what lies beside the bytes, and all a rebuild needs.
+"""Receipts, settlements and events as JSON: what lies beside the bytes, and all a rebuild needs.
 
 Rule: one value has one text (sorted keys, compact, UTF-8, a newline at the
 end), and decoding gives back what was encoded.  Unknown keys are passed over,
@@ -15,6 +15,7 @@ from typing import TypeVar
 
 from collector.domain.blob import Digest
 from collector.domain.custody import Receipt, Settlement, State
+from collector.domain.evidence import Event
 from collector.domain.mailbox import MailboxId, MessageRef
 
 JSON_BYTES_MAX = 1024 * 1024
@@ -114,6 +115,44 @@ def _settlement(fields: _Fields) -> Settlement:
         state=State(fields.typed("state", str)),
         cleared_at=fields.instant_or_none("cleared_at"),
         settled_at=fields.instant("settled_at"),
+    )
+
+
+def encode_event(event: Event) -> bytes:
+    """Return the text of one event; a list of them is what a member holds.
+
+    Raises:
+        ValueError: an instant has no time zone, or the text is too long.
+    """
+    keys = json.dumps(event.keys, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+    return _checked(
+        f'{{"at":{_instant(event.at)}'
+        f',"keys":{keys}'
+        f',"mailbox":{_quoted(event.mailbox)}'
+        f',"name":{_quoted(event.name)}'
+        f',"number":{event.number}}}'
+    )
+
+
+def decode_events(text: bytes) -> tuple[Event, ...]:
+    """Read a list of events.
+
+    Raises:
+        ValueError: it is not one.
+    """
+    found = _decode(text)
+    if not isinstance(found, list):
+        raise ValueError("events are a JSON list")  # noqa: TRY004 - one error for bad input
+    return tuple(_event(_Fields(each)) for each in found)
+
+
+def _event(fields: _Fields) -> Event:
+    return Event(
+        number=fields.typed("number", int),
+        at=fields.instant("at"),
+        name=fields.typed("name", str),
+        mailbox=fields.typed("mailbox", str),
+        keys=fields.typed("keys", dict),
     )
 
 

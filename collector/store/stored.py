@@ -1,4 +1,4 @@
-"""What the members of a segment mean: messages with their receipts, settlements.
+"""What the members of a segment mean: messages with their receipts, settlements, events.
 
 Rule: a message is passed on only when its bytes agree with its receipt; what
 does not agree is Damage, and the next member is looked at.
@@ -12,11 +12,12 @@ from itertools import zip_longest
 
 from collector.domain.blob import BlobRef
 from collector.domain.custody import Receipt, Settlement
+from collector.domain.evidence import Event
 from collector.store import layout
 from collector.store.contents import Damage, Found, Frame
 from collector.store.frame import Extent, FrameError
 from collector.store.frames import stored_share
-from collector.store.receipt import decode_receipt, decode_settlements
+from collector.store.receipt import decode_events, decode_receipt, decode_settlements
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,17 @@ class StoredSettlements:
     settlements: tuple[Settlement, ...]
 
 
-def interpret(segment: str, frame: Frame) -> Iterator[StoredReceipt | StoredSettlements | Damage]:
+@dataclass(frozen=True, slots=True)
+class StoredEvents:
+    """Events found in a segment."""
+
+    events: tuple[Event, ...]
+
+
+Meaning = StoredReceipt | StoredSettlements | StoredEvents | Damage
+
+
+def interpret(segment: str, frame: Frame) -> Iterator[Meaning]:
     """Yield what the members of a frame mean, in the order written."""
     raw_bytes = sum(each.header.size_bytes for each in frame.members if is_message(each))
     message: Found | None = None
@@ -45,6 +56,8 @@ def interpret(segment: str, frame: Frame) -> Iterator[StoredReceipt | StoredSett
             message = each
         elif each.header.name.endswith(layout.SETTLED_SUFFIX):
             yield _settlements(segment, frame, each)
+        elif each.header.name.endswith(layout.EVENTS_SUFFIX):
+            yield _events(segment, frame, each)
         elif each.header.name.endswith(".json"):
             yield _receipt(segment, frame, each, message, raw_bytes)
             message = None
@@ -57,6 +70,13 @@ def interpret(segment: str, frame: Frame) -> Iterator[StoredReceipt | StoredSett
 def _settlements(segment: str, frame: Frame, member: Found) -> StoredSettlements | Damage:
     try:
         return StoredSettlements(decode_settlements(member.text))
+    except ValueError:
+        return _damage(segment, frame, f"{member.header.name} cannot be read")
+
+
+def _events(segment: str, frame: Frame, member: Found) -> StoredEvents | Damage:
+    try:
+        return StoredEvents(decode_events(member.text))
     except ValueError:
         return _damage(segment, frame, f"{member.header.name} cannot be read")
 

@@ -21,9 +21,10 @@ from typing import Self
 from collector.domain.blob import BlobRef, RawMessage
 from collector.domain.custody import Receipt, Settlement
 from collector.domain.errors import CollectorError, ConfigError, CycleError, IntegrityError
+from collector.domain.evidence import Event
 from collector.store import durable
 from collector.store.archive import Archive
-from collector.store.arrival import Arrival, arrival, settled
+from collector.store.arrival import Arrival, arrival, recorded, settled
 from collector.store.inventory import Stopped
 from collector.store.layout import Layout, next_name
 from collector.store.lock import CLOSED, OPEN, ArchiveLock
@@ -130,6 +131,15 @@ class ArchiveWriter:
         """
         starts = range(0, len(settlements), SETTLEMENTS_MAX)
         self._append([settled(settlements[start : start + SETTLEMENTS_MAX]) for start in starts])
+
+    def append_events(self, events: Sequence[Event]) -> None:
+        """Store what happened to the archive; durable when this returns.
+
+        Raises:
+            CycleError, IntegrityError: as ``append``.
+        """
+        if events:
+            self._append(list(recorded(events)))
 
     def check_sound(self) -> None:
         """Say nothing when every write of this process was made durable.

@@ -14,6 +14,8 @@ from collector.domain.blob import Digest
 from collector.domain.custody import Policy, State
 from collector.domain.errors import CycleError, IntegrityError
 from collector.domain.mailbox import Removal
+from collector.ledger.ledger import Ledger
+from collector.store.durable import sync_directory
 
 
 @pytest.fixture
@@ -32,6 +34,20 @@ def test_a_message_is_archived_proven_and_gone(world: World) -> None:
     second = world.cycle()
     assert (second.collected, second.cleared, second.expunged) == (0, 0, 1)
     world.check_done()
+
+
+def test_a_message_that_came_and_went_between_two_polls_is_a_gap(world: World) -> None:
+    """Its UID is an event with a number, told once, and every other one is accounted for."""
+    world.deliver(b"A: 1\r\n\r\n")
+    world.cycle()
+    world.deliver(b"A: 2\r\n\r\n", b"A: 3\r\n\r\n")
+    world.server.stolen.append(world.server.messages.pop(2))
+    world.run_to_the_end()
+    ledger = Ledger.open(world.root / "ledger.db", create=False, sync_directory=sync_directory)
+    with ledger.session():
+        events = ledger.events(names=["mailbox.gap"])
+    ledger.close()
+    assert [(each.keys["uids"], each.keys["uids_count"]) for each in events] == [("2", 1)]
 
 
 def test_a_poisoned_message_is_set_aside_and_the_rest_goes_on(world: World) -> None:

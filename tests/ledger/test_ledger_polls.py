@@ -166,6 +166,44 @@ def test_a_uidnext_that_is_not_told_has_not_fallen(ledger: Ledger) -> None:
     assert ledger.observe(listing_of([101], uidnext=50), NOW).uidnext_before == 102
 
 
+def gap_of(ledger: Ledger, uids, uidnext: int, **keys) -> tuple[tuple[int, int], ...]:
+    """Return the gap that a listing shows."""
+    return ledger.observe(listing_of(uids, uidnext=uidnext, **keys), NOW).gap
+
+
+def test_uids_that_were_given_out_and_never_listed_are_told_once(ledger: Ledger) -> None:
+    """Between two complete listings every UID is listed, or is a gap."""
+    assert gap_of(ledger, [3, 9], 12) == (), "the first listing is the baseline"
+    assert gap_of(ledger, [3, 12, 14, 15], 19) == ((13, 13), (16, 18))
+    assert gap_of(ledger, [12, 19], 20) == ()
+    assert gap_of(ledger, [], 22) == ((20, 21),)
+    assert gap_of(ledger, [], 22) == ()
+
+
+def test_a_message_that_came_during_the_poll_is_accounted_for(ledger: Ledger) -> None:
+    """UIDNEXT is older than the listing: what is listed above it was not skipped."""
+    assert gap_of(ledger, [1], 2) == ()
+    assert gap_of(ledger, [1, 2, 4], 3) == ((3, 3),)
+    assert gap_of(ledger, [], 5) == (), "listed before, and deleted by us meanwhile"
+    assert gap_of(ledger, [7], 0) == ((5, 6),), "a server that does not tell UIDNEXT"
+
+
+def test_a_part_of_the_mailbox_accounts_for_nothing(ledger: Ledger) -> None:
+    """A listing of a date range shows no gap and hides none."""
+    assert gap_of(ledger, [1], 2) == ()
+    assert gap_of(ledger, [], 5, complete=False) == ()
+    assert gap_of(ledger, [3], 5) == ((2, 2), (4, 4))
+
+
+def test_accounting_begins_again_when_uids_do(ledger: Ledger) -> None:
+    """After a restored or renumbered mailbox the next listing is a baseline."""
+    assert gap_of(ledger, [1], 20) == ()
+    assert gap_of(ledger, [1], 10) == ()
+    assert gap_of(ledger, [1], 12) == ((10, 11),)
+    assert gap_of(ledger, [], 9, uidvalidity=8) == ()
+    assert gap_of(ledger, [], 11, uidvalidity=8) == ((9, 10),)
+
+
 def test_observe_tells_what_changed_since_the_poll_before(ledger: Ledger) -> None:
     """The first poll is compared with nothing; renumbering and restoring are told once."""
     nothing = Observation(None, None, ())

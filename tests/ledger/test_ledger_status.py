@@ -17,10 +17,11 @@ from ledger_samples import (
 )
 
 from collector.domain.errors import MessageError
+from collector.domain.evidence import Event
 from collector.domain.journal import Kind, Unwrapped
 from collector.domain.mailbox import MailboxId, MessageRef
 from collector.ledger.ledger import Ledger
-from collector.ledger.query import Event, SetAsideMessage
+from collector.ledger.query import SetAsideMessage
 
 QUARANTINED = Unwrapped(Kind.UNRECOGNISED, reason="no report")
 
@@ -80,8 +81,8 @@ def test_events_come_newest_first_by_name_and_time(ledger: Ledger) -> None:
     ledger.record_event("mailbox.restored", NOW + MINUTE, mailbox=str(INBOX), uidnext_old=9)
     ledger.record_event("service.started", NOW + MINUTE, where=Path("x"))
     started, restored, first = ledger.events()
-    assert first == Event(NOW, "service.started", "", {"version": "1", "tries": 2})
-    expected = Event(NOW + MINUTE, "mailbox.restored", str(INBOX), {"uidnext_old": 9})
+    assert first == Event(1, NOW, "service.started", "", {"version": "1", "tries": 2})
+    expected = Event(2, NOW + MINUTE, "mailbox.restored", str(INBOX), {"uidnext_old": 9})
     assert restored == expected
     assert started.keys == {"where": "x"}, "what JSON has no form for is written as text"
     assert ledger.events(names=("mailbox.restored", "x.y")) == [expected]

@@ -1,4 +1,4 @@
-"""Receipts and settlements as JSON."""
+"""Receipts, settlements and events as JSON."""
 
 import json
 from datetime import UTC, datetime, timedelta, timezone
@@ -10,8 +10,11 @@ from store_samples import NOW, receipt_of, settlement_of
 
 from collector.domain.blob import Digest
 from collector.domain.custody import Receipt, Settlement, State
+from collector.domain.evidence import Event
 from collector.domain.mailbox import MailboxId, MessageRef
+from collector.store.arrival import recorded
 from collector.store.receipt import (
+    decode_events,
     decode_receipt,
     decode_settlements,
     encode_receipt,
@@ -40,6 +43,20 @@ SETTLEMENTS = st.builds(
     state=st.sampled_from(State),
     cleared_at=st.none() | INSTANTS,
     settled_at=INSTANTS,
+)
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=5,
+)
+EVENTS = st.builds(
+    Event,
+    number=COUNTS,
+    at=INSTANTS,
+    name=st.text(),
+    mailbox=st.text(),
+    keys=st.dictionaries(st.text(), JSON),
 )
 
 
@@ -152,3 +169,27 @@ def test_an_instant_without_zone_is_refused():
     with pytest.raises(ValueError, match="time zone"):
         encode_settlements([naive])
     assert decode_settlements(encode_settlements([settlement_of(1)])) == (settlement_of(1),)
+
+
+@given(st.lists(EVENTS, min_size=1, max_size=5))
+def test_events_come_back_as_they_were_recorded(events):
+    """Whatever an event says is read back equal, in its order."""
+    (member,) = recorded(events)
+    text = member.tail[512:].rstrip(b"\0")
+    assert decode_events(text) == tuple(events)
+    assert text == _canonical(json.loads(text))
+
+
+def test_many_events_are_divided_among_members():
+    """No member is longer than what is read back, and none is lost."""
+    events = [Event(number, NOW, "x", "", {"text": "y" * 16_000}) for number in range(1, 40)]
+    texts = [member.tail[512:].rstrip(b"\0") for member in recorded(events)]
+    assert len(texts) == 3
+    assert [event for text in texts for event in decode_events(text)] == events
+
+
+@pytest.mark.parametrize("text", [b"{}", b"[1]", b'[{"number":"1"}]', b"[" * 100_000])
+def test_what_is_no_list_of_events_is_refused(text):
+    """Damage is told as damage."""
+    with pytest.raises(ValueError, match=r".+"):
+        decode_events(text)

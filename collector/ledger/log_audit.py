@@ -1,0 +1,163 @@
+"""Looks whether the log is the one over these rows, and the one that was signed.
+
+Rule: one pass over all of it, in one snapshot; names the entry, and changes nothing.
+
+    rows -> leaves -> nodes -> roots
+
+A row that somebody changed no longer gives its leaf; a leaf changed with it no
+longer gives the nodes above it; nodes changed with both no longer give a root
+that was signed.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from collector.ledger.database import LedgerDatabase, Row
+from collector.ledger.encoding import stored_entry_leaf
+from collector.ledger.log import decode_event, encode_event_leaf
+from collector.ledger.merkle import Node, Tree, leaf_hash
+from collector.ledger.query import LogProblem
+
+STEP_LEAVES = 1000
+"""Leaves between two calls of ``progress``."""
+
+_LEAVES = """
+SELECT l.position, l.hash, l.entry_seq, l.event_number, r.*, f.mailbox, f.folder
+FROM leaves l
+LEFT JOIN receipts r ON r.seq = l.entry_seq
+LEFT JOIN folders f ON f.id = r.folder_id
+ORDER BY l.position
+"""
+_EVENT = "SELECT * FROM events WHERE id = ?"
+_NODES = 'SELECT "index", hash FROM nodes WHERE "level" = ? ORDER BY "index"'
+_LEVELS = 'SELECT DISTINCT "level" FROM nodes ORDER BY 1'
+_INSERTED_ENTRIES = """
+SELECT e.seq FROM entries e LEFT JOIN leaves l ON l.entry_seq = e.seq
+WHERE l.position IS NULL ORDER BY e.seq
+"""
+_INSERTED_EVENTS = """
+SELECT e.id FROM events e LEFT JOIN leaves l ON l.event_number = e.id
+WHERE l.position IS NULL AND e.id < (SELECT MAX(event_number) FROM leaves) ORDER BY e.id
+"""
+
+
+def problems(
+    database: LedgerDatabase, roots: Mapping[int, bytes], progress: Callable[[int], None]
+) -> Iterator[LogProblem]:
+    """Yield what is wrong with the log.
+
+    Args:
+        roots: by number of leaves, as they were signed.
+        progress: called with the number of leaves looked at since the last call.
+
+    Raises:
+        IntegrityError: the database is damaged.
+    """
+    with database.snapshot():
+        yield from _Audit(database, roots, progress).run()
+        for (seq,) in database.tuples(_INSERTED_ENTRIES, []):
+            yield LogProblem("it is not in the log: somebody inserted it", seq)
+        for (number,) in database.tuples(_INSERTED_EVENTS, []):
+            yield LogProblem(f"event {number} is not in the log: somebody inserted it")
+
+
+class _Audit:
+    def __init__(
+        self,
+        database: LedgerDatabase,
+        roots: Mapping[int, bytes],
+        progress: Callable[[int], None],
+    ) -> None:
+        self._database = database
+        self._roots = roots
+        self._progress = progress
+        self._tree = Tree()
+        self._nodes: dict[int, Iterator[tuple[Any, ...]]] = {}
+        self._seq = 0
+        self._number = 0
+        self._disagrees = False
+
+    def run(self) -> Iterator[LogProblem]:
+        """Walk through the leaves once."""
+        for row in self._database.each_named(_LEAVES, []):
+            if row["position"] != self._tree.size:
+                yield LogProblem(f"leaf {self._tree.size} is missing: somebody removed it")
+                return
+            yield from self._leaf(row)
+            yield from self._above(self._tree.append(bytes(row["hash"])))
+            yield from self._signed()
+            if self._tree.size % STEP_LEAVES == 0:
+                self._progress(STEP_LEAVES)
+        self._progress(self._tree.size % STEP_LEAVES)
+        yield from self._end()
+
+    def _leaf(self, row: Row) -> Iterator[LogProblem]:
+        """Compare a leaf with the row it stands for."""
+        seq, number = row["entry_seq"], row["event_number"]
+        if (seq is None) == (number is None):
+            yield LogProblem(f"leaf {row['position']} stands for nothing")
+        elif seq is not None:
+            if seq <= self._seq:
+                yield LogProblem("its leaf is not in its place", seq)
+            self._seq = seq
+            yield from _entry(row)
+        else:
+            if number <= self._number:
+                yield LogProblem(f"the leaf of event {number} is not in its place")
+            self._number = number
+            yield from self._event(row)
+
+    def _event(self, row: Row) -> Iterator[LogProblem]:
+        number = row["event_number"]
+        found = self._database.named(_EVENT, [number])
+        if not found:
+            yield LogProblem(f"event {number} is in the log, but not in the ledger")
+        elif not _same(lambda: encode_event_leaf(decode_event(found[0])), row["hash"]):
+            yield LogProblem(f"event {number} is not what was logged: its row was changed")
+
+    def _above(self, complete: list[Node]) -> Iterator[LogProblem]:
+        """Compare the nodes that are complete by a leaf with those that are kept."""
+        for node in complete[1:]:
+            kept = self._nodes.get(node.level)
+            if kept is None:
+                kept = self._nodes[node.level] = self._database.tuples(_NODES, [node.level])
+            if next(kept, None) != (node.index, node.hash) and not self._disagrees:
+                self._disagrees = True  # all nodes above differ as well
+                first, last = node.index << node.level, (node.index + 1 << node.level) - 1
+                yield LogProblem(f"the tree over leaves {first} to {last} is not the one kept")
+
+    def _signed(self) -> Iterator[LogProblem]:
+        root = self._roots.get(self._tree.size)
+        if root is not None and root != self._tree.root():
+            yield LogProblem(
+                f"the first {self._tree.size} leaves are not those of the checkpoint: entries or "
+                "events up to there were changed after it was signed"
+            )
+
+    def _end(self) -> Iterator[LogProblem]:
+        size = self._tree.size
+        if missing := [each for each in self._roots if each > size]:
+            yield LogProblem(
+                f"the log has {size} leaves, but {max(missing)} were signed: it was rolled back"
+            )
+        for (level,) in self._database.tuples(_LEVELS, []):
+            kept = self._nodes.get(level)
+            if kept is None or next(kept, None) is not None:
+                yield LogProblem(f"the tree has nodes of level {level} over no leaves")
+
+
+def _entry(row: Row) -> Iterator[LogProblem]:
+    if row["seq"] is None:
+        yield LogProblem("it is in the log, but no longer in the ledger", row["entry_seq"])
+    elif not _same(lambda: stored_entry_leaf(row), row["hash"]):
+        yield LogProblem("it is not what was logged: its row was changed", row["entry_seq"])
+
+
+def _same(leaf: Callable[[], bytes], hashed: object) -> bool:
+    try:
+        return leaf_hash(leaf()) == hashed
+    except (ValueError, TypeError, json.JSONDecodeError):
+        return False

@@ -1,0 +1,73 @@
+"""Hands the proof of one message out: ``collector prove``.
+
+Rule: nothing of any other message leaves the archive but hashes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from collector.config import Settings
+from collector.custody.checkpoints import checkpoint_files, read_file
+from collector.custody.watch import utc_now
+from collector.domain.errors import ConfigError, CycleError, IntegrityError
+from collector.domain.evidence import SignedCheckpoint
+from collector.evidence.note import VerifierKey, decode_note, verify_note
+from collector.evidence.proof_bundle import ProofBundle, Stamped, write_bundle
+from collector.ledger.encoding import entry_leaf
+from collector.service.assemble import open_reading
+from collector.service.evidence import directory_of, known_keys
+from collector.service.outside import authorities, stamped_sizes, stamps_of
+
+
+def prove(settings: Settings, seq: int, directory: Path) -> tuple[Path, ...]:
+    """Write the proof of an entry into an empty directory; return its files.
+
+    Raises:
+        ConfigError: there is no such entry, or the directory holds something.
+        CycleError: no checkpoint covers it yet, or a file cannot be written.
+        IntegrityError: the message, its row, the log or the checkpoint is not as it was.
+    """
+    root = settings.archive.path
+    keys = known_keys(root)
+    with open_reading(settings) as (archive, ledger):
+        record = ledger.record(seq)
+        if record is None:
+            hint = f"the archive holds entries 1 to {ledger.last_seq()}; see `collector list`"
+            raise ConfigError("there is no such entry", subject=f"seq {seq}", hint=hint)
+        position = ledger.log.position(seq)
+        if position is None:
+            raise IntegrityError(
+                "an entry is not in the log", subject=f"seq {seq}", hint="run `collector verify`"
+            )
+        checkpoint = _first_covering(directory_of(root), position, keys)
+        known = authorities(settings)
+        certificates = {each.name: each.certificates for each in known}
+        stamps = stamps_of(directory_of(root), checkpoint, known)
+        bundle = ProofBundle(
+            message=archive.raw(record.entry.blob),
+            record=entry_leaf(record.entry.receipt),
+            inclusion=ledger.log.prove_inclusion(position, checkpoint.checkpoint.size),
+            checkpoint=checkpoint,
+            keys=verify_note(decode_note(checkpoint.raw), keys),
+            stamps=tuple(Stamped(each, certificates[each.authority]) for each in stamps),
+        )
+        written = write_bundle(bundle, directory)
+        ledger.record_event("proof.written", utc_now(), seq=seq)
+    return written
+
+
+def _first_covering(
+    directory: Path, position: int, keys: Sequence[VerifierKey]
+) -> SignedCheckpoint:
+    """Return the first checkpoint over a leaf that has a time stamp, or the first one."""
+    covering = [path for path in checkpoint_files(directory) if int(path.stem) > position]
+    stamped = stamped_sizes(directory)
+    for path in [*(path for path in covering if int(path.stem) in stamped), *covering]:
+        return read_file(path, keys)
+    raise CycleError(
+        "no checkpoint covers this entry yet",
+        subject=f"leaf {position}",
+        hint="one is signed after every cycle; look for `log.behind` in the log",
+    )

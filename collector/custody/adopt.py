@@ -42,10 +42,15 @@ class Adopted:
     damages: list[Damage] = field(default_factory=list)
 
 
+def unconfigured(_name: str) -> JournalProfile:
+    """Return what is believed of a mailbox that nobody configured."""
+    return UNCONFIGURED
+
+
 def adopt(
     archive: Archive,
     ledger: Ledger,
-    profile_of: Callable[[str], JournalProfile] = lambda _name: UNCONFIGURED,
+    profile_of: Callable[[str], JournalProfile] = unconfigured,
     progress: Callable[[int], None] = lambda _count: None,
     *,
     salvage: bool = False,

@@ -16,7 +16,7 @@ from datetime import UTC, datetime, timedelta
 
 import structlog
 
-from collector.custody.adopt import adopt
+from collector.custody.adopt import adopt, unconfigured
 from collector.custody.checkpoints import Checkpoints
 from collector.custody.sealing import Sealing
 from collector.domain.blob import BlobRef, Digest
@@ -29,7 +29,7 @@ from collector.domain.custody import (
     State,
 )
 from collector.domain.errors import ConfigError, CycleError
-from collector.domain.journal import Unwrapped
+from collector.domain.journal import JournalProfile, Unwrapped
 from collector.domain.mailbox import Fetched, Listing, Unfetched
 from collector.ledger.ledger import Ledger
 from collector.store.archive import Archive
@@ -72,6 +72,7 @@ class Intake:
 
     Attributes:
         checkpoints: of the log; ``None``: nothing is signed.
+        profile_of: what a mailbox of that name is configured to hold.
         level: ``False`` while the segments may hold entries the ledger does not
             name yet: at the start, and after a commit that failed.
     """
@@ -80,6 +81,7 @@ class Intake:
     ledger: Ledger
     archive: Archive
     checkpoints: Checkpoints | None = None
+    profile_of: Callable[[str], JournalProfile] = unconfigured
     level: bool = field(default=False, init=False)
     _sealing: Sealing = field(init=False)
     _day_began: datetime = field(default=NEVER, init=False)
@@ -98,7 +100,7 @@ class Intake:
         with self.writer.turn():
             self.check_sound()
             if not self.level:
-                adopt(self.archive, self.ledger)
+                adopt(self.archive, self.ledger, self.profile_of)
                 self.level = True
             yield
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import structlog
 
 from collector.config import MailboxSettings, Settings
+from collector.custody.adopt import unconfigured
 from collector.custody.intake import Intake
 from collector.custody.watch import utc_now
 from collector.domain.custody import Policy
@@ -66,7 +67,8 @@ def open_house(settings: Settings) -> Iterator[House]:
         try:
             with ledger.session():
                 recovered = writer.recover(ledger.last_blob())
-                house = House(archive, ledger, Intake(writer, ledger, archive))
+                intake = Intake(writer, ledger, archive, profile_of=profiles_of(settings))
+                house = House(archive, ledger, intake)
                 if recovered:
                     house.record("archive.recovered", segments=recovered)
                 house.intake.checkpoints = open_checkpoints(settings, house.record)
@@ -130,6 +132,12 @@ def spool_of(root: Path) -> Path:
 def profile_of(mailbox: MailboxSettings) -> JournalProfile:
     """Return what a mailbox is configured to hold, and what is believed there."""
     return mailbox.profile_for(mailbox.username)
+
+
+def profiles_of(settings: Settings) -> Callable[[str], JournalProfile]:
+    """Return what is believed of a mailbox, by its name."""
+    profiles = {each.name: profile_of(each) for each in settings.mailboxes}
+    return lambda name: profiles.get(name, unconfigured(name))
 
 
 def policy_of(mailbox: MailboxSettings) -> Policy:

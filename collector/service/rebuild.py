@@ -12,9 +12,8 @@ from pathlib import Path
 from collector.config import Settings
 from collector.custody.adopt import Adopted, adopt
 from collector.custody.watch import utc_now
-from collector.domain.journal import UNCONFIGURED
 from collector.ledger.ledger import Ledger
-from collector.service.assemble import LEDGER, profile_of
+from collector.service.assemble import LEDGER, profiles_of
 from collector.store.archive import Archive
 from collector.store.durable import move, sync_directory
 from collector.store.writer import ArchiveWriter
@@ -31,7 +30,6 @@ def rebuild(settings: Settings, progress: Callable[[int], None]) -> Adopted:
         IntegrityError: the new ledger cannot be written.
     """
     root = settings.archive.path
-    profiles = {each.name: profile_of(each) for each in settings.mailboxes}
     with ArchiveWriter.open(root):
         fresh = root / f"{LEDGER}.rebuilding"
         for suffix in SUFFIXES:
@@ -41,7 +39,7 @@ def rebuild(settings: Settings, progress: Callable[[int], None]) -> Adopted:
             adopted = adopt(
                 Archive(root),
                 ledger,
-                lambda name: profiles.get(name, UNCONFIGURED),
+                profiles_of(settings),
                 progress,
                 salvage=True,
             )

@@ -196,11 +196,10 @@ class ThinDisk:
         traceback: TracebackType | None,
     ) -> None:
         self.refill()
-        with suppress(OSError):
-            unmount(self.place)
+        for place in (self.place, self._pool):  # lazily: whoever failed may hold a file open
+            with suppress(OSError):
+                run("umount", "--lazy", place)
         run("losetup", "--detach", self._device)
-        time.sleep(0.2)
-        unmount(self._pool)
 
     def mount(self) -> None:
         """Mount the file system."""

@@ -5,18 +5,21 @@ as ``collector ARGUMENTS`` from there to its own end, the interpreter's included
 Requests are lines of JSON on stdin, answers lines of JSON on stdout: first the
 process, then how it ended.
 
-A fork that is to be traced waits for SIGUSR1 before it begins.
+A fork that is to be traced waits for SIGUSR1 before it begins; or, when one of its
+threads is to be traced alone, that thread does, once it has told its number.
 """
 
 from __future__ import annotations
 
 import ctypes
 import gc
+import itertools
 import json
 import os
 import resource
 import signal
 import sys
+import threading
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -59,8 +62,30 @@ def become(request: dict) -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
     if request["traced"]:
         ctypes.CDLL(None).prctl(PR_SET_PTRACER, PR_SET_PTRACER_ANY, 0, 0, 0)
-        signal.sigwait({signal.SIGUSR1})
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGUSR1})
+        if request["thread"]:
+            hold_thread(request["thread"], Path(request["thread_file"]))
+        else:
+            signal.sigwait({signal.SIGUSR1})
+
+
+def hold_thread(wanted: int, told_in: Path) -> None:
+    """Let the ``wanted``-th thread that is started tell its id and wait."""
+    numbers = itertools.count(1)
+    start = threading.Thread.start
+
+    def numbered(thread: threading.Thread) -> None:
+        if next(numbers) == wanted:
+            run = thread.run
+
+            def held() -> None:
+                told_in.write_text(str(threading.get_native_id()))
+                signal.sigwait({signal.SIGUSR1})
+                run()
+
+            thread.run = held
+        start(thread)
+
+    threading.Thread.start = numbered
 
 
 def set_clock(ahead: timedelta) -> None:

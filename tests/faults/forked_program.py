@@ -56,6 +56,7 @@ class Program:
 
     def __init__(self, work: Path) -> None:
         self._output, self._trace = work / "output", work / "trace"
+        self._thread = work / "thread"
         environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
         self._server = subprocess.Popen(
             [sys.executable, str(HERE / "fork_server.py")],
@@ -88,6 +89,7 @@ class Program:
         self,
         *arguments: str,
         strace: tuple[str, ...] = (),
+        thread: int = 0,
         clock_ahead_s: int = 0,
         file_bytes_max: int = 0,
     ) -> Ran:
@@ -95,6 +97,8 @@ class Program:
 
         Args:
             strace: options; with them it runs under strace.
+            thread: which thread is traced: the main one (0), or the n-th one started;
+                with ``-f`` among the options, all.
             clock_ahead_s: how far its clock is ahead.
             file_bytes_max: no file may grow beyond; a write up to there is short.
         """
@@ -102,13 +106,18 @@ class Program:
             "arguments": arguments,
             "output": str(self._output),
             "traced": bool(strace),
+            "thread": thread,
+            "thread_file": str(self._thread),
             "clock_ahead_s": clock_ahead_s,
             "file_bytes_max": file_bytes_max,
         }
+        for path in (self._trace, self._thread):
+            path.unlink(missing_ok=True)
         self._server.stdin.write(json.dumps(request).encode() + b"\n")
         pid = self._answer(RUN_S_MAX)["pid"]
-        self._trace.unlink(missing_ok=True)
-        tracer = self._attach(pid, strace) if strace else None
+        tracer = None
+        if strace and (traced := self._started(thread) if thread else pid):
+            tracer = self._attach(pid, traced, strace)
         try:
             returncode = self._answer(RUN_S_MAX)["returncode"]
         except TimeoutError:
@@ -119,13 +128,21 @@ class Program:
             if tracer:
                 tracer.wait(RUN_S_MAX)
                 tracer.stderr.close()
-        trace = self._trace.read_text(errors="replace").splitlines() if strace else []
+        trace = self._trace.read_text(errors="replace").splitlines() if tracer else []
         return Ran(returncode, self._output.read_text(errors="replace"), trace)
 
-    def _attach(self, pid: int, options: tuple[str, ...]) -> subprocess.Popen:
-        """Attach strace to the waiting fork, then let it go."""
+    def _started(self, thread: int) -> int:
+        """Wait for a thread that is held; return its id, 0 when it never came."""
+        while not self._has_answered(0.002):
+            text = self._thread.read_text() if self._thread.exists() else ""
+            if text:
+                return int(text)
+        return 0
+
+    def _attach(self, pid: int, traced: int, options: tuple[str, ...]) -> subprocess.Popen:
+        """Attach strace to what waits, then let it go."""
         tracer = subprocess.Popen(
-            ["strace", "-f", "-y", "-o", str(self._trace), *options, "-p", str(pid)],
+            ["strace", "-y", "-o", str(self._trace), *options, "-p", str(traced)],
             stdin=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             text=True,
@@ -139,10 +156,13 @@ class Program:
 
     def _answer(self, seconds: float) -> dict[str, int]:
         deadline_s = time.monotonic() + seconds
-        while not select.select([self._server.stdout], [], [], 0.5)[0]:
+        while not self._has_answered(0.5):
             if time.monotonic() > deadline_s:
                 raise TimeoutError(f"the program did not end within {seconds} s")
         return json.loads(self._server.stdout.readline())
+
+    def _has_answered(self, seconds: float) -> bool:
+        return bool(select.select([self._server.stdout], [], [], seconds)[0])
 
 
 class InstalledProgram:
@@ -153,7 +173,7 @@ class InstalledProgram:
 
     def run(self, *arguments: str, strace: tuple[str, ...]) -> Ran:
         """Run ``python -m collector ARGUMENTS`` to its end."""
-        command = ["strace", "-f", "-y", "-o", self._trace, *strace, sys.executable, "-m"]
+        command = ["strace", "-y", "-o", self._trace, *strace, sys.executable, "-m"]
         ran = subprocess.run(
             [*command, "collector", *arguments],
             capture_output=True,

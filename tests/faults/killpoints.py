@@ -1,7 +1,7 @@
 """The points at which the real program can be stopped or failed, found by tracing it once.
 
 Each of its calls on a file of the archive or on a socket is a point: the n-th
-call of that name on that file, and what happens there.
+call of that name by one thread on that file, and what happens there.
 """
 
 from __future__ import annotations
@@ -38,24 +38,29 @@ FAILURES = {
 SOCKET, ANY_FILE = "socket", "any file"
 SHORT_COUNT, SHORT_BYTES_MIN = 24, 8192
 _LINE = re.compile(r"(\d+) +(\w+)\((.*)")
+REMOVAL = re.compile(r'sendto\(.*"\S+ UID (STORE|EXPUNGE|MOVE)\b')
 WHOLESALE = re.compile(r'sendto\(.*"\S+ (EXPUNGE|CLOSE)\\r')
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """The ``when``-th call of that name.
+    """The ``when``-th call of that name by one thread.
 
     Attributes:
-        where: the file, relative to the archive; the calls on it are counted.  For
-            ``SOCKET``, and for a sync, all calls of that name in a thread are counted.
+        where: the file, relative to the archive; only calls on it are counted.  For
+            ``SOCKET`` all calls of that name are.
+        thread: 0 for the main thread, n for the n-th one it started.
+        early: it comes before the first deletion.
     """
 
     name: str
     where: str
     when: int
+    thread: int = 0
+    early: bool = True
 
     def __str__(self) -> str:
-        return f"{self.name} {self.where or '.'} {self.when}"
+        return f"{self.name} {self.where or '.'} {self.when} (thread {self.thread})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,27 +101,35 @@ def trace_calls(program: Program, stage: Stage) -> list[Call]:
             something before it was durable.
     """
     existing = {str(path.relative_to(stage.archive)) for path in stage.archive.rglob("*")}
-    options = ("-s", "200", "-e", f"trace={','.join(CALLS)}")
+    options = ("-f", "-s", "200", "-e", f"trace={','.join(CALLS)},clone,clone3")
     ran = program.run(stage.config, "collect", strace=options)
     assert ran.returncode == 0, ran.output
     assert not stage.left(), "the run without a fault left messages in the mailbox"
     assert not any(WHOLESALE.search(line) for line in ran.trace), "EXPUNGE or CLOSE was sent"
     assert relied_on_too_early(ran.trace, stage.archive, existing) == []
-    by_thread: Counter[tuple[str, str]] = Counter()
-    by_file: Counter[tuple[str, str]] = Counter()
+    threads = {number: index for index, number in enumerate(_threads(ran.trace))}
+    counts: Counter[tuple[str, str, str]] = Counter()
     calls = []
+    early = True
     for line in ran.trace:
         if found := _LINE.match(line):
             thread, name, rest = found.groups()
-            by_thread[thread, name] += 1
             place = re.search(rf'{re.escape(str(stage.archive))}/?([^">#]*)', rest)
-            if place:
-                by_file[name, place[1]] += 1
-                counts = by_thread[thread, name] if name in SYNCS else by_file[name, place[1]]
-                calls.append(Call(name, place[1], counts))
-            elif "<socket:" in rest:
-                calls.append(Call(name, SOCKET, by_thread[thread, name]))
-    return list(dict.fromkeys(calls))
+            where = place[1] if place else SOCKET if "<socket:" in rest else None
+            early = early and not REMOVAL.search(line)
+            if where is not None:
+                counts[thread, name, where] += 1
+                when = counts[thread, name, where]
+                calls.append(Call(name, where, when, threads[thread], early))
+    return calls
+
+
+def _threads(trace: list[str]) -> Iterator[str]:
+    """Yield the ids of the threads in the order they were started, the main one first."""
+    yield trace[0].split()[0]
+    for line in trace:
+        if started := re.search(r" (?:<\.\.\. )?clone3?\b.*= (\d+)$", line):
+            yield started[1]
 
 
 def short_writes(scenario: Scenario, stage: Stage) -> Iterator[Point]:

@@ -159,7 +159,7 @@ def prepare(scenario: Scenario, server: Server, root: Path, program: Program) ->
 def _stored_not_committed(stage: Stage, program: Program) -> Stage:
     """Let the process be killed when its batch is in the segment and nowhere named."""
     segment = ("-P", str(stage.archive / "segments/000001.tar.zst"))
-    kill = ("-e", "trace=fdatasync", "-e", "inject=fdatasync:signal=KILL:when=1")
+    kill = ("-f", "-e", "trace=fdatasync", "-e", "inject=fdatasync:signal=KILL:when=1")
     program.run(stage.config, "collect", strace=(*segment, *kill))
     found = read_archive(stage.archive)
     assert len(found.receipts) > len(found.rows), "no batch is stored and not committed"

@@ -75,7 +75,7 @@ def test_a_write_that_is_refused_half_way_loses_nothing(
     collect(program, stage, DONE)
     stage.deliver([fault_mail.message(fault_mail.PLAIN, 50, 2_000_000)])
     inject = f"inject=write:error={error}:when=3"
-    options = ("-P", str(stage.archive / SEGMENT), "-e", "trace=write", "-e", inject)
+    options = ("-f", "-P", str(stage.archive / SEGMENT), "-e", "trace=write", "-e", inject)
     ran = program.run(stage.config, "collect", strace=options)
     assert ran.returncode == (LATER if error == "EDQUOT" else BROKEN), ran.output
     assert stage.left().total() == 1
@@ -101,7 +101,7 @@ def test_a_read_only_disk_is_named(
 
 def test_a_slow_disk_only_takes_its_time(stage: Stage, program: Program) -> None:
     """Every sync takes a quarter of a second: nothing is skipped for it."""
-    slow = ("-e", "trace=fsync,fdatasync", "-e", "inject=fsync,fdatasync:delay_enter=250000")
+    slow = ("-f", "-e", "trace=fsync,fdatasync", "-e", "inject=fsync,fdatasync:delay_enter=250000")
     ran = program.run(stage.config, "collect", strace=slow)
     assert ran.returncode == DONE, ran.output
     check_all_archived(stage)

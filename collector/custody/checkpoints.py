@@ -83,11 +83,18 @@ class Checkpoints:
 
 
 def checkpoint_files(directory: Path) -> Iterator[Path]:
-    """Yield the files of checkpoints, by size."""
+    """Yield the files of checkpoints, by size.
+
+    Raises:
+        IntegrityError: the directory cannot be read.
+    """
     try:
         names = [each for each in directory.iterdir() if NAME.fullmatch(each.name)]
     except FileNotFoundError:
         return
+    except OSError as error:
+        what = f"the checkpoints cannot be listed: {error.strerror}"
+        raise IntegrityError(what, subject=str(directory), hint="look at the disk") from error
     yield from sorted(names, key=lambda path: int(path.name.removesuffix(SUFFIX)))
 
 

@@ -17,13 +17,13 @@ from collector.formats.limits import BOUNDARY_BYTES_MAX
 from collector.formats.transfer import IDENTITY
 
 _COMMON = re.compile(
-    rb'([!-.0-:<-~]++/[^;()\s]++)(?:;[ \t]*+([^=;\s"]++)=(?:"([^"\\]*+)"|([^;\s"]++)))?+'
+    rb'([!-.0-:<-~]++/[^;()\s]++)(?:;[ \t]*+([^=;\s"]++)=(?:"([^"\\]*+)"|([^;\s"]++)))?'
 )
 """A type and at most one parameter, in which nothing can be read in two ways."""
 
 _MEDIA_TYPE = re.compile(rb"([!-.0-~]++)[ \t]*+/[ \t]*+([^;()\s]++)")
 _PARAMETER = re.compile(
-    rb'(?<![\s;])\s*+;[\s;]*+([^=;\s"]++)[ \t]*+=[ \t]*+(?:"((?:[^"\\]|\\.)*+)"|([^;]*+))',
+    rb'(?<![\s;])\s*+;[\s;]*+([^=;\s"]++)[ \t]*+=[ \t]*+(?:"((?:[^"\\]|\\.)*)"|([^;]*+))',
     re.DOTALL,
 )
 _ESCAPED = re.compile(rb"\\(.)", re.DOTALL)

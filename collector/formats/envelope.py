@@ -39,7 +39,7 @@ _LINE = re.compile(
     rf"""
     ^[ \t]*+
     (?: (to|cc|bcc|recipient) [ \t]*+:[ \t]*+
-        (?: ({_PLAIN}) (?: ,[ ](expanded|forwarded):[ ] ({_PLAIN}) )?+ $ | (.*)$ )
+        (?: ({_PLAIN}) (?: ,[ ](expanded|forwarded):[ ] ({_PLAIN}) )? $ | (.*)$ )
       | (sender|subject|message-id|on-behalf-of) [ \t]*+:[ \t]*+ (.*)$
     )
     """,
@@ -48,11 +48,11 @@ _LINE = re.compile(
 _UNKNOWN_LINE = re.compile(
     rf"^[ \t]*+(?!(?:{_KEYS})[ \t]*+:)[^ \t\n]", re.IGNORECASE | re.MULTILINE
 )
-_LIST = re.compile(r"^recipients[ \t]*+:(.*)$((?:\n[ \t]++.*)*+)", re.IGNORECASE | re.MULTILINE)
+_LIST = re.compile(r"^recipients[ \t]*+:(.*)$((?:\n[ \t]++.*)*)", re.IGNORECASE | re.MULTILINE)
 _REDIRECTION = re.compile(
     r"(?<![ \t])(?:[ \t]*+,[ \t]*+|[ \t]++)(expanded|forwarded)[ \t]*+:[ \t]*+", re.IGNORECASE
 )
-_QUOTED = re.compile(r'"(?:[^"\\]|\\.)*+"')
+_QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"')
 
 _TELLS = re.compile(rb"^(?:sender|message-id|recipients?)[ \t]*+:", re.IGNORECASE | re.MULTILINE)
 _TELLS_BYTES = 4 * 1024

@@ -20,7 +20,7 @@ _READS_BYTES = (8 * 1024, 64 * 1024, HEADER_BYTES_MAX)
 
 _EMPTY_LINE = re.compile(rb"\n\r?\n")
 _MBOX_LINE = re.compile(rb"\n>?From [^\n]*+")
-_VALUE = rb"[ \t]*+:([^\n]*+(?:\n[ \t][^\n]*+)*+)"
+_VALUE = rb"[ \t]*+:([^\n]*+(?:\n[ \t][^\n]*+)*)"
 _FIELD = re.compile(rb"\n([!-9;-~]++)" + _VALUE)
 _CONTENT_FIELD = re.compile(
     rb"\n(content-(?:class|disposition|transfer-encoding|type))" + _VALUE, re.IGNORECASE

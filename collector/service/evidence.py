@@ -120,8 +120,16 @@ def _signer(evidence: EvidenceSettings, directory: Path, known: list[VerifierKey
                 subject=str(own.path),
                 hint="bring it back, or set key_file in [evidence] to a new one",
             )
-        create_key_file(own.path, origin, durable.sync_file)
+        _make_key(own.path, origin)
     return load_signer(own, origin)
+
+
+def _make_key(path: Path, origin: str) -> None:
+    """Make a key, whole under its name or not at all."""
+    unfinished = path.with_name(f"{path.name}.new")
+    unfinished.unlink(missing_ok=True)
+    create_key_file(unfinished, origin, durable.sync_file)
+    durable.move(unfinished, path)
 
 
 def _expected(evidence: EvidenceSettings) -> VerifierKey:

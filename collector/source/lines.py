@@ -18,10 +18,10 @@ Facts = dict[bytes, bytes]
 _EXISTS = re.compile(rb"\* (\d{1,10}) EXISTS", re.IGNORECASE)
 _EXPUNGE = re.compile(rb"\* \d{1,10} EXPUNGE", re.IGNORECASE)
 _START = re.compile(rb"\* \d{1,10} FETCH \(", re.IGNORECASE)
-_STRING = rb"\"(?:[^\"\\]|\\.)*+\""
+_STRING = rb"\"(?:[^\"\\]|\\.)*\""
 _FACT = re.compile(
     rb" ?([^ ()\"{}\\]++) "
-    rb"(?:(\((?:[^()\"]|" + _STRING + rb")*+\)|" + _STRING + rb"|[^ ()\"{}]++)|\{(\d{1,19})\}$)"
+    rb"(?:(\((?:[^()\"]|" + _STRING + rb")*\)|" + _STRING + rb"|[^ ()\"{}]++)|\{(\d{1,19})\}$)"
 )
 _INTERNALDATE = re.compile(rb'"([ \d]\d)-(\w{3})-(\d{4}) (\d\d):(\d\d):(\d\d) ([+-])(\d\d)(\d\d)"')
 _MONTHS = (

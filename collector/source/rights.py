@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-_TOKEN = re.compile(rb'"((?:[^"\\]|\\.)*+)"|([^ "]++)')
+_TOKEN = re.compile(rb'"((?:[^"\\]|\\.)*)"|([^ "]++)')
 
 NEEDED = {
     "r": "read the messages",

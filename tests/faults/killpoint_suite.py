@@ -120,6 +120,8 @@ def run_killpoints(
         points = spread(found.points, points_count)
         for verdict in workers.map(partial(_run, found.template), points):
             tally.add(verdict)
+            for line in verdict.wrong:
+                progress(f"{verdict.point}: {line}")
         progress(f"{tally.scenario}: {len(points)} runs, {len(tally.wrong)} problems")
         tallies.append(tally)
         found.template.remove()

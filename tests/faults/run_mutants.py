@@ -23,7 +23,10 @@ from mutants import all_mutants
 
 HERE = Path(__file__).resolve().parent
 REPOSITORY = HERE.parent.parent
-PYTEST = (sys.executable, "-m", "pytest", "-q", "-x", "-n", "0", "-p", "no:cacheprovider")
+PYTEST = (
+    str(Path(sys.executable).with_name("pytest")),
+    *("-q", "-x", "-n", "auto", "-p", "no:cacheprovider"),
+)
 FAULTS = (sys.executable, str(HERE / "run_faults.py"), "--page", "")
 ROTTEN = "tests/faults/test_rotten_archive.py"
 KILLPOINTS = "batch-exchange or recovery-plain or failed_sync"

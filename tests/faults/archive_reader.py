@@ -25,7 +25,7 @@ FRAME_MAGIC = b"\x28\xb5\x2f\xfd"
 MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None
 LEDGER_FILES = ("ledger.db", "ledger.db-wal", "ledger.db-shm")
 ROWS = """
-SELECT e.seq, e.state, r.digest, r.size_bytes, r.uidvalidity, r.uid, r.duplicate_of,
+SELECT e.seq, e.state, e.cleared_at, r.digest, r.size_bytes, r.uidvalidity, r.uid, r.duplicate_of,
        e.segment, e.frame_offset, e.frame_bytes, e.blob_offset, e.blob_bytes,
        (SELECT count(*) FROM deletions d WHERE d.seq = e.seq) AS deletions_count,
        (SELECT count(*) FROM proofs p WHERE p.seq = e.seq AND p.digest = r.digest

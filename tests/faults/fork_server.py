@@ -32,6 +32,10 @@ from collector.custody import watch
 
 PR_SET_PTRACER, PR_SET_PTRACER_ANY = 0x59616D61, -1
 """Where Yama restricts ptrace(2), strace may still trace a fork that allows it (prctl(2))."""
+PR_SET_PDEATHSIG = 1
+"""Whoever is left alone ends as well."""
+
+prctl = ctypes.CDLL(None).prctl
 
 
 def serve() -> dict | None:
@@ -50,6 +54,7 @@ def serve() -> dict | None:
 
 def become(request: dict) -> None:
     """Take on the arguments, the output file, the clock and the limit of one run."""
+    prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     null = os.open(os.devnull, os.O_RDONLY)
     output = os.open(request["output"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     for fd, target in ((null, 0), (output, 1), (output, 2)):
@@ -61,7 +66,7 @@ def become(request: dict) -> None:
     if limit := request["file_bytes_max"]:
         resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
     if request["traced"]:
-        ctypes.CDLL(None).prctl(PR_SET_PTRACER, PR_SET_PTRACER_ANY, 0, 0, 0)
+        prctl(PR_SET_PTRACER, PR_SET_PTRACER_ANY, 0, 0, 0)
         if request["thread"]:
             hold_thread(request["thread"], Path(request["thread_file"]))
         else:
@@ -101,6 +106,7 @@ def set_clock(ahead: timedelta) -> None:
 
 
 if __name__ == "__main__":
+    prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
     mutants.apply_from_environment()
     gc.collect()
     gc.freeze()  # a fork need not copy what none of them changes

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 
 from archive_reader import Archived, read_archive
@@ -66,7 +67,8 @@ def _options(point: Point, stage: Stage) -> tuple[str, ...]:
     inject = ("-e", f"inject={call.name}:{action}:when={call.when}")
     if call.where == SOCKET:
         return ("-s", "40", "-e", f"trace={','.join({call.name, 'sendto'})}", *inject)
-    return ("-P", str(stage.archive / call.where), "-e", f"trace={call.name}", *inject)
+    counted = ("-P", str(stage.archive / call.where), "-e", f"trace={call.name}")
+    return ("-ttt", *counted, *inject)
 
 
 def _judge_run(verdict: Verdict, ran: Ran, stage: Stage) -> None:
@@ -78,11 +80,18 @@ def _judge_run(verdict: Verdict, ran: Ran, stage: Stage) -> None:
         verdict.wrong.append(f"a traceback: {ran.output.strip().splitlines()[-1]}")
     if any(WHOLESALE.search(line) for line in ran.trace):
         verdict.wrong.append("EXPUNGE or CLOSE was sent")
-    call = verdict.point.call
-    failed_sync = verdict.fired and call.name in SYNCS and verdict.point.how != KILL
-    told = failed_sync and not _kept_by_sqlite(verdict.point, ran)
-    if told and call.early and stage.left() != stage.delivered:
-        verdict.wrong.append("something was deleted after a failed fsync")
+    failed_sync = bool(injected) and verdict.point.call.name in SYNCS
+    if failed_sync and not _kept_by_sqlite(verdict.point, ran):
+        failed_at = float(ran.trace[injected[0]].split()[0])
+        if stage.left() != stage.delivered and _last_cleared_at(stage) > failed_at:
+            verdict.wrong.append("something was deleted after a failed fsync")
+
+
+def _last_cleared_at(stage: Stage) -> float:
+    """Return when, by the ledger, a deletion was last decided on (seconds since 1970)."""
+    rows = read_archive(stage.archive).rows
+    cleared = [datetime.fromisoformat(row["cleared_at"]) for row in rows if row["cleared_at"]]
+    return max((each.timestamp() for each in cleared), default=0.0)
 
 
 def _kept_by_sqlite(point: Point, ran: Ran) -> bool:

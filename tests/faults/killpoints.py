@@ -39,7 +39,6 @@ SOCKET, ANY_FILE = "socket", "any file"
 SHORT_COUNT, SHORT_BYTES_MIN = 24, 8192
 _LIED_TO = re.compile(r"segments/|ledger\.db")
 _LINE = re.compile(r"(\d+) +(\w+)\((.*)")
-REMOVAL = re.compile(r'sendto\(.*"\S+ UID (STORE|EXPUNGE|MOVE)\b')
 WHOLESALE = re.compile(r'sendto\(.*"\S+ (EXPUNGE|CLOSE)\\r')
 
 
@@ -51,14 +50,12 @@ class Call:
         where: the file, relative to the archive; only calls on it are counted.  For
             ``SOCKET`` all calls of that name are.
         thread: 0 for the main thread, n for the n-th one it started.
-        early: it comes before the first deletion.
     """
 
     name: str
     where: str
     when: int
     thread: int = 0
-    early: bool = True
 
     def __str__(self) -> str:
         return f"{self.name} {self.where or '.'} {self.when} (thread {self.thread})"
@@ -111,17 +108,15 @@ def trace_calls(program: Program, stage: Stage) -> list[Call]:
     threads = {number: index for index, number in enumerate(_threads(ran.trace))}
     counts: Counter[tuple[str, str, str]] = Counter()
     calls = []
-    early = True
     for line in ran.trace:
         if found := _LINE.match(line):
             thread, name, rest = found.groups()
             place = re.search(rf'{re.escape(str(stage.archive))}/?([^">#]*)', rest)
             where = place[1] if place else SOCKET if "<socket:" in rest else None
-            early = early and not REMOVAL.search(line)
             if where is not None:
                 counts[thread, name, where] += 1
                 when = counts[thread, name, where]
-                calls.append(Call(name, where, when, threads[thread], early))
+                calls.append(Call(name, where, when, threads[thread]))
     return calls
 
 

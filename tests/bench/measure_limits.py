@@ -11,7 +11,7 @@ ROUND_TRIP_MS = 40
 LINE_MBIT_S = 100
 
 
-def folder(rig: Rig) -> Section:
+def folders(rig: Rig) -> Section:
     """Show that the size of the folder does not matter."""
     about = "Small mail, one run each: the cost of a message must not grow with the folder."
     section = Section(

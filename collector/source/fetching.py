@@ -152,7 +152,7 @@ class Fetching:
         that failed; all of that command when it failed before the first answer.
         """
         first, *_ = (*self._under_way.values(), _Request({}, Room(0)))
-        rest = {uid: one for each in self._under_way.values() for uid, one in each.waiting.items()}
+        rest = {each.ref.uid: each for each in self._waiting()}
         suspects = list(first.waiting)[: 1 if first.answered else None]
         if self._reading is not None:
             suspects = [self._reading.ref.uid]
@@ -173,6 +173,10 @@ class Fetching:
         if body is not None:
             self._count_unwanted(body.size_bytes)
         return None
+
+    def _waiting(self) -> list[Announced]:
+        """Return all that has not been answered."""
+        return [one for each in self._under_way.values() for one in each.waiting.values()]
 
     def _asked_for(self, uid: int | None) -> _Request | None:
         """Return the command that asked for a message and has no answer yet."""
@@ -218,8 +222,7 @@ class Fetching:
 
     def _size_max(self) -> int:
         """Return the largest body that can be meant."""
-        waiting = [one for each in self._under_way.values() for one in each.waiting.values()]
-        meant = [self._reading] if self._reading else waiting
+        meant = [self._reading] if self._reading else self._waiting()
         listed = [each.size_bytes for each in meant if each.size_bytes is not None]
         if self._account.size_is_hint or len(listed) < len(meant):
             return self._account.message_bytes_max

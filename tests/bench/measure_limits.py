@@ -21,7 +21,7 @@ def folders(rig: Rig) -> Section:
     )
     costs = []
     for count in rig.sizes.folders:
-        pool = rig.pool("small", count)
+        pool = rig.pool("numbered", count)
         with rig.job(pool) as job:
             used = rig.measure(Collector(), job)
         costs.append(used.cpu_s / count * 1e6)

@@ -13,6 +13,7 @@ from collector.cli.start import print_json
 from collector.domain.errors import ConfigError
 from collector.domain.finding import Grade
 from collector.evidence.note import VerifierKey
+from collector.evidence.proof_check import Trust, check_proof
 from collector.service.exit_code import ExitCode
 from collector.service.facts import finding_facts
 
@@ -32,11 +33,6 @@ def command(
     as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
 ) -> None:
     """Check message, inclusion, signature and time stamps of a proof."""
-    from collector.evidence.proof_check import (  # noqa: PLC0415 - X.509, for this alone
-        Trust,
-        check_proof,
-    )
-
     keys = tuple(VerifierKey.parse(text) for text in key or ())
     trust = Trust(keys, dict(_certificates(text) for text in authority or ()))
     findings = check_proof(directory, trust)

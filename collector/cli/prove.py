@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from collector.cli.start import print_json, settings_of
+from collector.service.prove import prove
 
 
 def command(
@@ -22,8 +23,6 @@ def command(
 
     HOW-TO-CHECK.md in it says how to check them with sha256sum and openssl.
     """
-    from collector.service.prove import prove  # noqa: PLC0415 - time stamps and HTTP
-
     written = prove(settings_of(context), seq, output)
     if as_json:
         print_json({"seq": seq, "files": [str(path) for path in written]})

@@ -6,6 +6,7 @@ import typer
 
 from collector.cli.start import settings_of
 from collector.config import find_config
+from collector.service.daemon import Daemon
 
 
 def command(context: typer.Context) -> None:
@@ -13,7 +14,5 @@ def command(context: typer.Context) -> None:
 
     SIGTERM finishes the current message and exits 0; SIGHUP reads the configuration again.
     """
-    from collector.service.daemon import Daemon  # noqa: PLC0415 - a scheduler, for this alone
-
     settings_of(context)
     raise typer.Exit(Daemon(find_config(context.obj)).run())

@@ -91,11 +91,14 @@ class Cycle:
     def collect(self, fetched: Iterator[HandedOver]) -> Generator[Committed, None, None]:
         """Take new messages into the archive; every entry yielded is durable."""
         with self.intake.ledger.session():
-            for batch in fetched:
-                with self.intake.turn():  # one batch at a time
-                    pending = self.intake.store(batch.arrived, self.watch.now())  # durable now
-                    entries = self.intake.commit(pending)  # the commit point: now they are ours
-                yield Committed(entries, batch.unfetched)
+            yield from map(self.commit, fetched)
+
+    def commit(self, batch: HandedOver) -> Committed:
+        """Take one batch into the archive."""
+        with self.intake.turn():  # one batch at a time
+            pending = self.intake.store(batch.arrived, self.watch.now())  # durable now
+            entries = self.intake.commit(pending)  # the commit point: now they are ours
+        return Committed(entries, batch.unfetched)
 
     def leaving(self, entries: Sequence[LedgerEntry]) -> list[LedgerEntry]:
         """Return the entries whose messages may be deleted now."""

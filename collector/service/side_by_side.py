@@ -44,8 +44,10 @@ def side_by_side(
     halted = threading.Event()
     sums = _Sums(watch.advanced)
 
+    def stop() -> bool:
+        return halted.is_set() or watch.stop()
+
     def run(place: int, item: Item) -> Result:
-        stop = lambda: halted.is_set() or watch.stop()  # noqa: E731
         try:
             return action(item, replace(watch, stop=stop, advanced=partial(sums.advanced, place)))
         except BaseException:

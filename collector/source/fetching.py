@@ -6,7 +6,7 @@ one that is gone agrees with itself, but not with the listing (imap reference, 0
 
 A command may be sent before the last one has ended (RFC 9051, section 5.5).  The UID says
 which of them an answer belongs to and the tag which one has ended, in whatever order the
-server works them off; Dovecot ends none before it has answered all it has seen.
+server works them off: Dovecot begins up to three and ends them together.
 """
 
 from __future__ import annotations

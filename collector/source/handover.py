@@ -32,7 +32,7 @@ UNANSWERED_MAX = 2
 """Commands that the server has not answered in full: the second hides a round trip."""
 
 UNENDED_MAX = 8
-"""Commands without a tagged line: Dovecot sends it for four at a time, when all are answered."""
+"""Commands without a tagged line: Dovecot sends some together, when all of them are answered."""
 
 
 class Handover:

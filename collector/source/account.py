@@ -35,8 +35,8 @@ class Limits:
         line_bytes_max: one line of an answer; 80,000 UIDs of ten digits fit.
         answer_bytes_max: all lines of one answer, without the bodies; 1,000,000
             EXPUNGE lines fit.
-        memory_bytes_max: bodies of one batch beyond this are spooled to files.
-        breaks_max: connections lost in one batch without a message in between.
+        memory_bytes_max: bodies of one FETCH beyond this are spooled to files.
+        breaks_max: connections lost in one fetch without a message in between.
         idle_s: IDLE is renewed after this (RFC 2177 asks for less than 29 minutes).
     """
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 import ipaddress
 import itertools
 import ssl
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 
 from imapclient import IMAPClient, SocketTimeout
 from imapclient.imap_utf7 import encode as encode_utf7
@@ -129,7 +129,7 @@ class Client(IMAPClient):  # type: ignore[misc]
         for piece, end in ((pieces[0], b" {%d}" % len(pieces[1])), (pieces[1], b"")):
             while not (line := wire.line()).startswith(b"+"):
                 if line.startswith(tag):
-                    self._conclude(line[len(tag) :])
+                    self.conclude(line[len(tag) :])
                     return
             wire.send(piece + end + b"\r\n")
         for _ in self._lines_until(tag, literals=False):
@@ -187,22 +187,45 @@ class Client(IMAPClient):  # type: ignore[misc]
         return found
 
     def _lines_until(self, tag: bytes, *, literals: bool) -> Iterator[bytes]:
-        wire = self.wire
         while True:
-            line = wire.line()
-            if line.startswith(tag):
-                self._conclude(line[len(tag) :])
+            concluded, line = self.next_line((tag,))
+            if concluded:
+                self.conclude(line)
                 return
-            if not line.startswith(b"* "):
-                raise self.AbortError("unexpected line")
-            if line.startswith((b"* BYE", b"* OK [ALERT]", b"* NO", b"* BAD")):
-                self._heed(line[2:])
             if not literals and line.endswith(b"}") and LITERAL.search(line):
                 raise self.AbortError("unexpected literal")
             yield line
 
-    def _conclude(self, status: bytes) -> None:
-        """Keep the tagged status; OK may stand without a text."""
+    def next_line(self, tags: Collection[bytes]) -> tuple[bytes, bytes]:
+        """Return the next line, and which command it concludes.
+
+        Args:
+            tags: of the commands that are under way, as ``Wire.begin`` returned them.
+
+        Returns:
+            The tag and what follows it; ``b""`` and the whole line when it is untagged.
+
+        Raises:
+            Ended: the server said BYE.
+            imaplib.IMAP4.abort, OSError: the connection is lost, a limit was passed,
+                or the line belongs to none of the commands.
+        """
+        line = self.wire.line()
+        if not line.startswith(b"* "):
+            tag = line[: line.find(b" ") + 1]
+            if tag not in tags:
+                raise self.AbortError("unexpected line")
+            return tag, line[len(tag) :]
+        if line.startswith((b"* BYE", b"* OK [ALERT]", b"* NO", b"* BAD")):
+            self._heed(line[2:])
+        return b"", line
+
+    def conclude(self, status: bytes) -> None:
+        """Keep the tagged status; OK may stand without a text.
+
+        Raises:
+            Refused: it is NO or BAD.
+        """
         self.concluded = status
         if b"[ALERT]" in status:
             self._account.alert(clean(status))

@@ -75,7 +75,7 @@ class ImapMailbox:
             return announce(self._connection.session(refs[0].uidvalidity).client, refs)
 
     def fetch(self, announced: Sequence[Announced]) -> Iterator[Fetched | Unfetched]:
-        """Hand over each message as it arrives; one round trip for the batch."""
+        """Hand over each message as it arrives; one round trip for all of them."""
         return iter(Handover(self._connection, announced)) if announced else iter(())
 
     def expunge(self, proofs: Sequence[Proof], removal: Removal) -> list[Proof]:

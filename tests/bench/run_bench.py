@@ -34,7 +34,7 @@ SECTIONS: dict[str, Callable[[Rig], Section]] = {
     "reference": measure_whole.reference,
     "small": measure_whole.small,
     "stages": measure_whole.stages,
-    "folder": measure_limits.folder,
+    "folders": measure_limits.folders,
     "memory": measure_limits.memory,
     "mailboxes": measure_limits.mailboxes,
     "link": measure_limits.link,

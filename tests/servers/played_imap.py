@@ -23,6 +23,9 @@ from throwaway_ca import ThrowawayCa
 Answer = Callable[[str], Iterable[bytes]]
 """From the command without its tag to the lines, with ends; the tagged line is added."""
 
+LATER = b"{later}"
+"""As the only line: the command is not answered now."""
+
 
 class PlayedImap:
     """A running server, in threads of this process.
@@ -34,7 +37,7 @@ class PlayedImap:
         ca: whose certificate is shown after STARTTLS.
 
     Attributes:
-        commands: every command seen, without its tag.
+        commands: every command seen, without its tag; ``tags`` has the tags.
         deaf: what is sent to it is not answered any more.
     """
 
@@ -54,6 +57,7 @@ class PlayedImap:
         self._greeting = greeting
         self._ca = ca
         self.commands: list[str] = []
+        self.tags: list[bytes] = []
         self.connections_count = 0
         self.deaf = False
         self._open: list[socket.socket] = []
@@ -95,6 +99,7 @@ class PlayedImap:
                     sock.sendall(last_tag + b" OK done\r\n")  # DONE
                     continue
                 last_tag = tag
+                self.tags.append(tag)
                 self.commands.append(command.decode("latin-1"))
                 self._answer(sock, tag, self.commands[-1])
                 if command == b"STARTTLS" and self._ca is not None:
@@ -116,6 +121,8 @@ class PlayedImap:
         else:
             pieces = self._usual(command)
         for piece in pieces:
+            if piece == LATER:
+                return
             sock.sendall(piece.replace(b"{tag}", tag))
             if piece.startswith((b"{tag} ", b"+ ")):
                 return

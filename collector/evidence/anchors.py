@@ -187,7 +187,8 @@ def compose_mail(
     message["Message-ID"] = f"<{checkpoint.size}.{checkpoint.root.hex()}@{domain}>"
     message["Subject"] = f"Checkpoint {checkpoint.size} of {checkpoint.origin}"
     message["Auto-Submitted"] = "auto-generated"  # RFC 3834, section 5
-    message.set_content(f"Keep this: it shows what the archive held.\n\n{signed.raw.decode()}")
+    text = f"Keep this: it shows what the archive held.\n\n{signed.raw.decode()}"
+    message.set_content(text, cte="quoted-printable")  # as it is, through servers of seven bits
     message.add_attachment(
         signed.raw,
         maintype="application",

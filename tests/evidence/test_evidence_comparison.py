@@ -73,7 +73,7 @@ def test_a_log_built_anew_with_another_key_does_not_agree():
             Grade.WARNING,
             "an anchored note is left out: no known key signed this note",
         ),
-        (Grade.WARNING, "no anchored checkpoint agrees with this archive"),
+        (Grade.FAILED, "no anchored checkpoint agrees with this archive"),
     ]
 
 
@@ -97,7 +97,7 @@ def test_another_log_is_named():
 
 def test_an_empty_file_is_no_confirmation():
     """Nothing anchored, nothing confirmed."""
-    nothing = [(Grade.WARNING, "no anchored checkpoint agrees with this archive")]
+    nothing = [(Grade.FAILED, "no anchored checkpoint agrees with this archive")]
     assert compare([]) == nothing
     assert compare([b"\n", b""]) == nothing
 

@@ -65,6 +65,16 @@ class Checkpoints:
             self._last = signed
             return signed
 
+    def newest(self) -> SignedCheckpoint | None:
+        """Return the one that was signed or read last; the directory is listed once at most.
+
+        Raises:
+            IntegrityError: as ``latest``.
+        """
+        with self._turn:
+            self._last = self._last or self.latest()
+            return self._last
+
     def latest(self) -> SignedCheckpoint | None:
         """Return the largest checkpoint, ``None`` when there is none.
 

@@ -150,11 +150,16 @@ def test_a_full_disk_leaves_everything_as_it_is(settings: Settings) -> None:
         database = house.ledger._database
         database.pragma("max_page_count", database.pragma("page_count"))
         with pytest.raises(CycleError, match="the disk is full"):
-            for _ in range(10_000):
-                house.ledger.record_event("service.started", OLD)
+            record_forever(house)
         assert thinning_job(settings).work(house.intake, lambda: False) == 60.0
         database.pragma("max_page_count", 2**30)
     assert set(before) <= set(sizes(settings))
+
+
+def record_forever(house: House) -> None:
+    """Record events until something ends it."""
+    while True:
+        house.ledger.record_event("service.started", OLD)
 
 
 def test_a_checkpoint_thinned_while_it_is_verified_is_no_problem(

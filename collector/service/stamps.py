@@ -40,6 +40,7 @@ class Outside:
         missing: checkpoints older than the limit that no stamp dates; ``None`` when no
             authority is configured.
         anchored: checkpoints that were copied elsewhere.
+        judged: what is to be said of the stamps, by authority.
         agreed: notes that were kept elsewhere and agree with the log.
         newest_agreed: leaves of the newest of them.
     """
@@ -49,6 +50,7 @@ class Outside:
     late: int = 0
     missing: int | None = None
     anchored: int = 0
+    judged: dict[str, list[Judged]] = field(default_factory=dict)
     agreed: int = 0
     newest_agreed: int = 0
     problems: list[Problem] = field(default_factory=list)
@@ -56,16 +58,28 @@ class Outside:
 
 
 def look_outside(
-    settings: Settings, log: Log, signed: Signed, anchors: Sequence[Path], now: datetime
+    settings: Settings,
+    log: Log,
+    signed: Signed,
+    now: datetime,
+    *,
+    anchors: Sequence[Path] = (),
+    since: datetime | None = None,
 ) -> Outside:
-    """Verify all stamps, compare the notes in ``anchors``, judge and count.
+    """Verify the stamps, compare the notes in ``anchors``, judge and count.
+
+    Args:
+        since: of checkpoints made at this instant or later only; ``None``: of all.
 
     Raises:
         ConfigError: certificates or anchors cannot be read.
         IntegrityError: the checkpoints cannot be listed.
     """
     seen = count_outside(signed.directory)
-    _look_at_stamps(settings, log, signed, now, seen)
+    made_at = log.instants(int(path.stem) for path in checkpoint_files(signed.directory))
+    if since is not None:
+        made_at = {size: at for size, at in made_at.items() if at >= since}
+    _look_at_stamps(settings, made_at, signed, now, seen)
     for path in anchors:
         _look_at_anchors(path, log, signed.keys, seen)
     return seen
@@ -79,11 +93,18 @@ def count_outside(directory: Path) -> Outside:
 
 
 def _look_at_stamps(
-    settings: Settings, log: Log, signed: Signed, now: datetime, seen: Outside
+    settings: Settings,
+    made_at: Mapping[int, datetime],
+    signed: Signed,
+    now: datetime,
+    seen: Outside,
 ) -> None:
+    """Verify and judge the stamps of the checkpoints in ``made_at``, and those without one."""
     known = authorities(settings)
-    stamped = stamp_files(signed.directory)
-    made_at = log.instants(int(path.stem) for path in checkpoint_files(signed.directory))
+    oldest = min(made_at, default=0)
+    stamped = {
+        size: names for size, names in stamp_files(signed.directory).items() if size >= oldest
+    }
     by_authority: dict[str, dict[int, datetime]] = {each.name: {} for each in known}
     own: set[int] = set()
     for size, names in stamped.items():
@@ -97,6 +118,7 @@ def _look_at_stamps(
     missing: set[int] | None = None
     for name, stamped_at in by_authority.items():
         judged = judge_stamps(made_at, stamped_at, now=now, late_after=late_after)
+        seen.judged[name] = judged
         seen.late += sum(each.state is StampState.LATE for each in judged)
         seen.remarks += _remarks(name, judged, late_after)
         undated = _undated(made_at, stamped_at, now - late_after)

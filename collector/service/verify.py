@@ -123,7 +123,7 @@ def verify(
             finished = False
         if finished:
             anchors = _anchors(settings, wanted)
-            outside = look_outside(settings, ledger.log, signed, anchors, now)
+            outside = look_outside(settings, ledger.log, signed, now, anchors=anchors)
             problems += outside.problems
         else:
             outside = count_outside(signed.directory)

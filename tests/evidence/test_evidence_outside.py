@@ -24,6 +24,7 @@ from collector.custody.watch import utc_now
 from collector.domain.errors import ConfigError
 from collector.service.assemble import open_house
 from collector.service.outside import STAMP_SUFFIX, Place, authorities, outside_jobs
+from collector.service.report import Language, report, report_lines
 from collector.service.verify import Verified, Wanted, verify
 
 NOW = datetime(2026, 3, 4, 5, 6, 7, 89, tzinfo=UTC)
@@ -171,6 +172,23 @@ def test_an_authority_that_was_away_for_hours_stamps_late(stamping: list[Setting
     assert late.hint == ""
     assert (after.problems, after.outside.stamped, after.outside.late) == ([], 1, 1)
     assert after.outside.missing == 0
+
+
+def test_the_report_names_a_late_stamp(stamping: list[Settings]) -> None:
+    """In its period, with how late; and a stamp that does not verify, as a problem."""
+    settings, _away = stamping
+    grow(settings, timedelta(hours=5, minutes=2))
+    show(settings)
+    today = utc_now()
+    told = report(settings, today - timedelta(days=1), today + timedelta(days=1))
+    assert (told.outside.late, told.facts()["log"]["late"]) == (1, 1)
+    text = "\n".join(report_lines(told, Language.ENGLISH))
+    assert "1 stamps came late, 0 checkpoints are dated by none" in text
+    assert re.search(r"late: it came 5 h [12] min after checkpoint", text)
+    (stamp,) = (settings.archive.path / "checkpoints").glob(f"*{STAMP_SUFFIX}")
+    stamp.write_bytes(b"nothing")
+    told = report(settings, today - timedelta(days=1), today + timedelta(days=1))
+    assert "it is not a TimeStampResp" in "\n".join(report_lines(told, Language.GERMAN))
 
 
 def test_the_limit_of_lateness_is_configured(

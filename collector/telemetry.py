@@ -34,6 +34,7 @@ EVENTS = {
     "checkpoint.shown": "an authority or an anchor outside has the newest checkpoint",
     "checkpoint.unseen": "an authority or an anchor outside could not be reached; tried again",
     "checkpoints.thinned": "old checkpoints that nobody outside holds were removed",
+    "checkpoints.unthinned": "old checkpoints could not be removed now; tried again",
     "custody.broken": "stored bytes are not what was recorded, or an fsync failed; all stops",
     "cycle.failed": "a mailbox could not be worked off now; it is tried again after a pause",
     "cycle.finished": "a folder was worked off; at debug when there was nothing to do",

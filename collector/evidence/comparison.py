@@ -17,9 +17,9 @@ from pathlib import Path
 from collector.domain.errors import ConfigError
 from collector.domain.evidence import Checkpoint, SignedCheckpoint
 from collector.domain.finding import Finding, Grade
-from collector.evidence.checkpoint import read_checkpoint
+from collector.evidence.checkpoint import decode_checkpoint, read_checkpoint
 from collector.evidence.mailed import is_mail, notes_in, split_mbox
-from collector.evidence.note import NOTE_BYTES_MAX, NoteError, VerifierKey
+from collector.evidence.note import NOTE_BYTES_MAX, NoteError, VerifierKey, decode_note
 
 PROBLEMS_SHOWN_MAX = 20
 """A rolled back archive contradicts every later anchor; the first ones tell the story."""
@@ -85,9 +85,12 @@ def compare_anchors(
         root_at: gives the root hash our tree had at a size up to ``head.size``.
         agrees: called with each one that our tree agrees with.
     """
-    agreed, newest, problems_count = 0, 0, 0
+    agreed, newest, problems_count, others_count = 0, 0, 0, 0
     for raw in anchored:
         if not raw.strip():
+            continue
+        if _is_of_another_log(raw, head):
+            others_count += 1
             continue
         finding = _compare(raw, head, root_at, keys)
         if isinstance(finding, SignedCheckpoint):
@@ -100,6 +103,9 @@ def compare_anchors(
     if problems_count > PROBLEMS_SHOWN_MAX:
         hidden_count = problems_count - PROBLEMS_SHOWN_MAX
         yield _finding(f"{hidden_count} more anchored notes do not agree either", head.origin)
+    if others_count:
+        detail = f"{others_count} anchored checkpoints are of other logs"
+        yield Finding("anchors", head.origin, Grade.WARNING, detail)
     if agreed:
         detail = f"{agreed} anchored checkpoints agree, the newest with {newest} entries"
         yield Finding("anchors", head.origin, Grade.OK, detail)
@@ -139,6 +145,14 @@ def _looks_like_note(piece: bytes) -> bool:
     return b"\n\n" + _SIGNATURE in piece
 
 
+def _is_of_another_log(raw: bytes, head: Checkpoint) -> bool:
+    """Say whether a note names another log; who signed it makes no difference to us."""
+    try:
+        return decode_checkpoint(decode_note(raw).text).origin != head.origin
+    except NoteError:
+        return False
+
+
 def _compare(
     raw: bytes, head: Checkpoint, root_at: Callable[[int], bytes], keys: Sequence[VerifierKey]
 ) -> SignedCheckpoint | Finding:
@@ -147,8 +161,6 @@ def _compare(
     except NoteError as error:
         return _finding(f"an anchored note is left out: {error.what}", error.subject)
     theirs = signed.checkpoint
-    if theirs.origin != head.origin:
-        return _finding("an anchored checkpoint is of another log", theirs.origin)
     if theirs.size > head.size:
         return _broken(
             f"{theirs.size} entries were anchored, the archive has {head.size}: rolled back", theirs
@@ -173,4 +185,5 @@ def _broken(detail: str, theirs: Checkpoint) -> Finding:
 
 
 def _finding(detail: str, subject: str) -> Finding:
-    return Finding("anchors", subject, Grade.WARNING, detail)
+    hint = "look at it, with the key that was published for this log"
+    return Finding("anchors", subject, Grade.WARNING, detail, hint)

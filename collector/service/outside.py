@@ -23,7 +23,7 @@ from collector.custody.anchored import Anchored
 from collector.custody.checkpoints import NAME, SUFFIX
 from collector.custody.intake import Intake
 from collector.custody.watch import utc_now
-from collector.domain.errors import ConfigError, CycleError
+from collector.domain.errors import ConfigError, CycleError, IntegrityError
 from collector.domain.evidence import SignedCheckpoint, TimeStamp
 from collector.evidence.anchors import Anchor, FileAnchor, MailAnchor, WebhookAnchor
 from collector.evidence.timestamp import Authority, request_stamp, verify_stamp
@@ -71,15 +71,17 @@ class Place:
     def bring(self, signed: SignedCheckpoint, now: datetime) -> None:
         """Show a checkpoint, if there is one he has not seen and it is time."""
         size, turn = signed.checkpoint.size, int(now.timestamp() // self.interval_s)
-        if size <= self.shown or turn == self._turn or time.monotonic() < self._again_s:
+        if size == self.shown or turn == self._turn or time.monotonic() < self._again_s:
             return
         try:
             self._show_in_time(signed)
-        except (CycleError, ConfigError) as error:
-            self._again_s = time.monotonic() + self._backoff.failed(error)
+            self.note(size)
+        except durable.DurabilityError:
+            raise  # the archive's own disk
+        except (CycleError, ConfigError, IntegrityError) as error:
+            self._again_s = time.monotonic() + self._backoff.failed(CycleError(error.what))
             log.warning("checkpoint.unseen", place=self.name, error=error.what, hint=error.hint)
             return
-        self.note(size)
         self._backoff.succeeded()
         self.shown, self._turn = size, turn
         log.info("checkpoint.shown", place=self.name, leaves_count=size)
@@ -135,7 +137,6 @@ def outside_jobs(settings: Settings) -> list[OutsideJob]:
 
     Raises:
         ConfigError: an address cannot be used, or certificates cannot be read.
-        IntegrityError: it cannot be read what was anchored.
     """
     evidence, directory = settings.evidence, directory_of(settings.archive.path)
     places = [
@@ -147,7 +148,10 @@ def outside_jobs(settings: Settings) -> list[OutsideJob]:
     def add(name: str, show: Callable[[SignedCheckpoint], None], interval_s: float) -> None:
         names[name] += 1
         name = name if names[name] == 1 else f"{name}#{names[name]}"
-        shown = anchored.newest(name)
+        try:
+            shown = anchored.newest(name)
+        except IntegrityError:  # shown once more, then
+            shown = 0
         places.append(Place(name, show, interval_s, _noting(anchored, name), shown))
 
     for path in evidence.anchor_files:
@@ -233,23 +237,27 @@ def _noting(anchored: Anchored, place: str) -> Callable[[int], None]:
     return lambda size: anchored.add(size, place, utc_now())
 
 
-def _mailing(mail: MailSettings) -> Callable[[SignedCheckpoint], None]:
-    def anchor(password: str) -> MailAnchor:
-        return MailAnchor(
-            host=mail.host,
-            port=mail.port,
-            sender=mail.sender or mail.recipients[0],
-            recipients=mail.recipients,
-            security=mail.security,
-            username=mail.username or "",
-            password=password,
-            ca_file=mail.ca_file,
-        )
+def mail_anchor(mail: MailSettings) -> MailAnchor:
+    """Return the anchor that mails; the password is read now.
 
-    anchor("")  # what cannot be used is said at the start
-    return lambda signed: anchor(mail.password() if mail.password else "").publish(
-        signed, utc_now()
+    Raises:
+        ConfigError: an address or the password cannot be used.
+        CycleError: the password cannot be had now.
+    """
+    return MailAnchor(
+        host=mail.host,
+        port=mail.port,
+        sender=mail.sender or mail.recipients[0],
+        recipients=mail.recipients,
+        security=mail.security,
+        username=mail.username or "",
+        password=mail.password() if mail.password else "",
+        ca_file=mail.ca_file,
     )
+
+
+def _mailing(mail: MailSettings) -> Callable[[SignedCheckpoint], None]:
+    return lambda signed: mail_anchor(mail).publish(signed, utc_now())
 
 
 def _stamping(authority: Authority, directory: Path) -> Callable[[SignedCheckpoint], None]:

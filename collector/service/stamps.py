@@ -109,7 +109,8 @@ def _look_at_stamps(
     own: set[int] = set()
     for size, names in stamped.items():
         for name in names & by_authority.keys():
-            at = _verified(signed, size, [each for each in known if each.name == name], seen)
+            authority = next(each for each in known if each.name == name)
+            at = _verified(signed, size, authority, seen)
             if at is not None:
                 by_authority[name][size] = at
                 own.add(size)
@@ -127,18 +128,16 @@ def _look_at_stamps(
     seen.remarks += _unknown(stamped, by_authority)
 
 
-def _verified(
-    signed: Signed, size: int, authority: list[Authority], seen: Outside
-) -> datetime | None:
+def _verified(signed: Signed, size: int, authority: Authority, seen: Outside) -> datetime | None:
     """Return the time in a stamp, ``None`` when it is told as a problem instead."""
     path = signed.directory / f"{size:012d}.checkpoint"
     try:
-        (stamp,) = stamps_of(signed.directory, _read(path, signed.keys), authority)
+        (stamp,) = stamps_of(signed.directory, _read(path, signed.keys), [authority])
     except FileNotFoundError:
         what = "the checkpoint of a time stamp is missing"
         seen.problems.append(Problem(what, f"time stamp of checkpoint {path.name}"))
     except IntegrityError as error:
-        subject = f"time stamp of checkpoint {path.name} by {authority[0].name}"
+        subject = f"time stamp of checkpoint {path.name} by {authority.name}"
         seen.problems.append(Problem(error.what, subject))
     else:
         return stamp.stamped_at
@@ -211,7 +210,7 @@ def _look_at_anchors(path: Path, log: Log, keys: Sequence[VerifierKey], seen: Ou
             if found.grade is Grade.FAILED:
                 seen.problems.append(Problem(found.detail, subject))
             elif found.grade is Grade.WARNING:
-                hint = found.hint or "look at it, with the key that was published"
-                seen.remarks.append(Finding("anchors", str(path), found.grade, found.detail, hint))
+                told = Finding("anchors", str(path), found.grade, found.detail, found.hint)
+                seen.remarks.append(told)
     except IntegrityError as error:
         seen.problems.append(Problem(error.what, subject))

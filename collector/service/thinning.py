@@ -17,10 +17,11 @@ from collector.custody.anchored import Anchored
 from collector.custody.intake import DAY, Intake
 from collector.custody.thinning import THINNED_MAX, Thinning
 from collector.custody.watch import utc_now
-from collector.domain.errors import CycleError
+from collector.domain.errors import CycleError, IntegrityError
 from collector.service.evidence import directory_of
 from collector.service.outside import stamped_sizes
 from collector.service.pulse import Pulse
+from collector.store import durable
 
 log = structlog.get_logger("collector.service")
 
@@ -54,14 +55,16 @@ class ThinningJob:
         if intake.checkpoints is None:
             return DAY.total_seconds()
         now = utc_now()
-        kept = stamped_sizes(self.directory) | Anchored(self.directory).sizes()
-        thinning = Thinning(self.directory, intake.checkpoints.keys, kept)
         try:
+            kept = stamped_sizes(self.directory) | Anchored(self.directory).sizes()
+            thinning = Thinning(self.directory, intake.checkpoints.keys, kept)
             with intake.ledger.session():
                 removed = thinning.thin(intake.ledger, now - self.after, now)
-        except CycleError as error:
-            log.warning("log.behind", error=error.problem, hint=error.hint)
-            return AGAIN_S
+        except durable.DurabilityError:
+            raise
+        except (CycleError, IntegrityError) as error:  # mail is collected all the same
+            log.warning("checkpoints.unthinned", error=error.problem, hint=error.hint)
+            return AGAIN_S if isinstance(error, CycleError) else DAY.total_seconds()
         if removed:
             log.info("checkpoints.thinned", removed_count=removed)
         return AGAIN_S if removed == THINNED_MAX else DAY.total_seconds()

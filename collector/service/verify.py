@@ -21,13 +21,14 @@ from collector.custody.audit import Audit, Follower, Problem, Signed
 from collector.custody.resumption import Position
 from collector.custody.watch import utc_now
 from collector.domain.custody import LedgerEntry
-from collector.domain.errors import CollectorError, IntegrityError
+from collector.domain.errors import CollectorError, ConfigError, IntegrityError
 from collector.domain.evidence import Event
 from collector.domain.finding import Finding
 from collector.evidence.note import VerifierKey
 from collector.ledger.ledger import Ledger
 from collector.service.assemble import open_reading
 from collector.service.evidence import directory_of, known_keys
+from collector.service.outside import authorities
 from collector.service.stamps import Outside, count_outside, look_outside
 
 SAVE_S = 10.0
@@ -108,6 +109,7 @@ def verify(
         ConfigError: there is no archive, or a key, certificates or an anchor cannot be read.
     """
     root, now = settings.archive.path, utc_now()
+    _require_readable(settings, wanted)  # before hours of reading, not behind them
     with open_reading(settings) as (archive, ledger):
         keys = [VerifierKey.parse(text) for text in wanted.keys] or known_keys(root)
         saved = None if wanted.anew else resumption.load(root, ledger.log, now)
@@ -137,6 +139,14 @@ def verify(
                 keys_told = _event_keys(verified)
                 ledger.record_event("archive.verified", utc_now(), mailbox="", **keys_told)
         return verified
+
+
+def _require_readable(settings: Settings, wanted: Wanted) -> None:
+    authorities(settings)
+    for path in wanted.anchors:
+        if not path.exists():
+            what = "the anchors to compare with are not there"
+            raise ConfigError(what, subject=str(path), hint="name a file or a folder")
 
 
 def last_full_verification(ledger: Ledger) -> Event | None:

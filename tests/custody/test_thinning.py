@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -16,7 +18,7 @@ from collector.custody.audit import Signed
 from collector.custody.checkpoints import checkpoint_files, read_file
 from collector.custody.thinning import superfluous
 from collector.custody.watch import utc_now
-from collector.domain.errors import CycleError, IntegrityError
+from collector.domain.errors import CycleError
 from collector.domain.evidence import Checkpoint
 from collector.ledger.merkle import verify_consistency
 from collector.service.assemble import House, open_house, open_reading
@@ -175,12 +177,27 @@ def test_a_checkpoint_thinned_while_it_is_verified_is_no_problem(
     assert len(roots) == len(listed) - 1
 
 
-def test_what_was_anchored_must_be_known(settings: Settings) -> None:
-    """A record that cannot be read keeps everything, and stops the service."""
+def test_without_knowing_what_was_anchored_nothing_is_removed(settings: Settings) -> None:
+    """The record cannot be read; that is told, and no reason to stop."""
     (directory_of(settings.archive.path) / "anchored.txt").mkdir()
     before = sizes(settings)
-    with pytest.raises(IntegrityError, match="record of anchored checkpoints"):
-        thin(settings)
+    assert thin(settings) == 86_400.0
+    assert set(before) <= set(sizes(settings))
+
+
+def test_a_directory_that_gives_nothing_up_stops_nobody(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As when somebody made it append-only (chattr +a)."""
+
+    def refused(path: Path, missing_ok: bool = False) -> None:
+        raise PermissionError(errno.EPERM, os.strerror(errno.EPERM), str(path))
+
+    before = sizes(settings)
+    with open_house(settings) as house:
+        monkeypatch.setattr(Path, "unlink", refused)
+        assert thinning_job(settings).work(house.intake, lambda: False) == 86_400.0
+        monkeypatch.undo()
     assert set(before) <= set(sizes(settings))
 
 

@@ -95,6 +95,18 @@ def test_a_mail_server_that_refuses_is_told_without_addresses(command):
     assert "secret" not in str(caught.value)
 
 
+def test_a_mail_server_is_asked_without_a_mail():
+    """Login, sender and recipients are tried; nothing is sent."""
+    with running_smtp(login=("u", "secret")) as server:
+        anchor = mail_to(server.port, username="u", password="secret")
+        anchor.probe()
+        for command in ("MAIL", "RCPT"):
+            server.refuse = {command}
+            with pytest.raises(CycleError, match="the server answered 550"):
+                anchor.probe()
+    assert server.delivered == []
+
+
 @pytest.mark.parametrize("security", ["plain", "tls"])
 def test_a_mail_server_that_chatters_keeps_us_no_longer_than_asked(
     authority, server_context, security

@@ -22,7 +22,9 @@ from smtp_server import SmtpServer
 from collector.config import Settings, load
 from collector.custody.watch import utc_now
 from collector.domain.errors import ConfigError
+from collector.domain.finding import Grade
 from collector.service.assemble import open_house
+from collector.service.check_outside import check_outside
 from collector.service.outside import STAMP_SUFFIX, Place, authorities, outside_jobs
 from collector.service.report import Language, report, report_lines
 from collector.service.verify import Verified, Wanted, verify
@@ -354,6 +356,31 @@ def test_places_of_one_interval_get_the_same_checkpoint() -> None:
     for minutes, size in ((5, 1), (6, 2), (59, 3), (60, 4), (61, 5), (3000, 5)):
         place.bring(checkpoint_of([b"x"] * size), noon + timedelta(minutes=minutes))
     assert shown == [1, 4, 5]
+
+
+def test_check_asks_everybody_outside(
+    settings_with: Callable[..., Settings], authority, smtp: SmtpServer, tmp_path: Path
+) -> None:
+    """Authority, file and mail server, in this order; nobody gets a checkpoint by it."""
+    (tmp_path / "tsa.pem").write_bytes(authority.root)
+    with serve_authority(authority) as url:
+        settings = settings_with(
+            f'stamp_urls = ["{url}"]',
+            'stamp_certificates = "tsa.pem"',
+            'anchor_files = ["here", "no/such/folder"]',
+            *MAIL,
+            f"port = {smtp.port}",
+        )
+        first = list(check_outside(settings))
+        smtp.refuse = {"RCPT"}
+        (tmp_path / "tsa.pem").write_bytes((authority.home / "server.crt").read_bytes())
+        second = list(check_outside(settings))
+    ok, warning = Grade.OK, Grade.WARNING
+    assert [each.grade for each in first] == [ok, ok, warning, ok]
+    assert [each.grade for each in second] == [warning, ok, warning, warning]
+    assert all(each.hint for each in second if each.grade is warning)
+    assert (smtp.delivered, (tmp_path / "here").exists()) == ([], False)
+    assert list(check_outside(settings_with())) == []
 
 
 def test_stamps_need_certificates(settings_with: Callable[..., Settings]) -> None:

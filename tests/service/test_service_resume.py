@@ -263,9 +263,10 @@ def target(link: Path) -> str:
         ("--full-every", "30d"),
         ("--sample", "3", "--full-every", "soon"),
         ("--seed", "3"),
+        ("--anchors", "nowhere"),
     ],
 )
-def test_options_that_contradict_each_other_are_refused(
+def test_options_that_cannot_be_used_are_refused(
     collector: Collector, options: tuple[str, ...]
 ) -> None:
     """Before anything is read."""

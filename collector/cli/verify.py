@@ -129,11 +129,12 @@ def _tell(verified: Verified, problems: list[Facts], elapsed_s: float) -> None:
         typer.echo(f"note: {remark.subject}: {remark.detail}{hint}")
     if verified.resumed:
         typer.echo(f"went on after {verified.resumed} entries; --anew begins with the first")
+    wanted = verified.wanted
     if verified.finished:
         typer.echo(_checkpoints(verified))
     else:
-        typer.echo("stopped before the end; the same command goes on within 7 days")
-    wanted = verified.wanted
+        later = "; the same command goes on there within 7 days" if wanted.full else ""
+        typer.echo(f"stopped before the end{later}")
     how = "in full, " if wanted.full and verified.finished else ""
     how += f"drawn with --seed {wanted.seed}, " if wanted.sample is not None else ""
     broken = len(verified.problems)
@@ -144,6 +145,6 @@ def _checkpoints(verified: Verified) -> str:
     seen = verified.outside
     text = f"checkpoints: {seen.checkpoints}, {seen.stamped} with a time stamp"
     text += f" ({seen.late} of the stamps late)" if seen.late else ""
-    text += f", {seen.missing} not dated by any in time" if seen.missing else ""
+    text += f", {seen.missing} not dated by any" if seen.missing else ""
     text += f", {seen.anchored} anchored"
     return text + (f"; {seen.agreed} anchored notes agree" if seen.agreed else "")

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from functools import partial
 
 from collector.config import Settings
+from collector.config.mail import MailSettings
 from collector.domain.errors import ConfigError, CycleError
 from collector.domain.finding import Finding, Grade
 from collector.evidence.timestamp import request_stamp
@@ -29,7 +31,7 @@ def check_outside(settings: Settings) -> Iterator[Finding]:
         yield Finding(NAME, error.subject, Grade.WARNING, error.what, error.hint)
         known = []
     for authority in known:
-        stamp = lambda authority=authority: request_stamp(authority, PROBE)  # noqa: E731
+        stamp = partial(request_stamp, authority, PROBE)
         yield _asked(authority.name, stamp, "stamps, and its certificates are those configured")
     for path in evidence.anchor_files:
         there = path if path.exists() else path.parent
@@ -39,8 +41,12 @@ def check_outside(settings: Settings) -> Iterator[Finding]:
             hint = "is it mounted? the collector's user must be able to write it"
             yield Finding(NAME, str(path), Grade.WARNING, "not writable", hint)
     if evidence.mail.recipients:
-        ask = lambda: mail_anchor(evidence.mail).probe()  # noqa: E731
+        ask = partial(_ask_to_mail, evidence.mail)
         yield _asked(evidence.mail.host, ask, "takes mail for the recipients")
+
+
+def _ask_to_mail(mail: MailSettings) -> None:
+    mail_anchor(mail).probe()
 
 
 def _asked(subject: str, ask: Callable[[], object], fine: str) -> Finding:

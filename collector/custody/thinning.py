@@ -17,7 +17,7 @@ from datetime import date, datetime
 from itertools import islice
 from pathlib import Path
 
-from collector.custody.checkpoints import checkpoint_files, read_file
+from collector.custody.checkpoints import checkpoint_file, checkpoint_sizes, read_file
 from collector.domain.errors import IntegrityError
 from collector.evidence.note import VerifierKey
 from collector.ledger.ledger import Ledger
@@ -50,10 +50,9 @@ class Thinning:
             IntegrityError: the directory cannot be read, or a write failed.
             CycleError: the disk is full, or the ledger is locked.
         """
-        paths = {int(path.stem): path for path in checkpoint_files(self.directory)}
-        instants = ledger.log.instants(paths)
-        idle = superfluous(sorted(paths), instants, self.kept, before)
-        agreeing = (size for size in idle if self._agrees(paths[size], ledger))
+        sizes = checkpoint_sizes(self.directory)
+        idle = superfluous(sizes, ledger.log.instants(sizes), self.kept, before)
+        agreeing = (size for size in idle if self._agrees(size, ledger))
         going = list(islice(agreeing, THINNED_MAX))
         if going:
             ledger.record_event(
@@ -65,13 +64,15 @@ class Thinning:
                 before=before.isoformat(),
             )
             try:
-                durable.remove_all([paths[size] for size in going], self.directory)
+                gone = [checkpoint_file(self.directory, size) for size in going]
+                durable.remove_all(gone, self.directory)
             except OSError as error:
                 raise durable.write_error(error, self.directory) from error
         return len(going)
 
-    def _agrees(self, path: Path, ledger: Ledger) -> bool:
+    def _agrees(self, size: int, ledger: Ledger) -> bool:
         try:
+            path = checkpoint_file(self.directory, size)
             checkpoint = read_file(path, self.keys).checkpoint
             return ledger.log.root(checkpoint.size) == checkpoint.root
         except IntegrityError:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -20,7 +20,7 @@ import structlog
 from collector.config import Settings
 from collector.config.mail import MailSettings
 from collector.custody.anchored import Anchored
-from collector.custody.checkpoints import NAME, SUFFIX
+from collector.custody.checkpoints import NAME, SUFFIX, names_in
 from collector.custody.intake import Intake
 from collector.custody.watch import utc_now
 from collector.domain.errors import ConfigError, CycleError, IntegrityError
@@ -209,18 +209,31 @@ def stamps_of(directory: Path, signed: SignedCheckpoint, known: list[Authority])
 
 
 def stamped_sizes(directory: Path) -> set[int]:
-    """Return the sizes of the checkpoints that have a time stamp."""
-    return set(stamp_files(directory))
+    """Return the sizes of the checkpoints that have a time stamp.
+
+    Raises:
+        IntegrityError: the directory cannot be read.
+    """
+    return {size for size, _authority in _stamps_in(directory)}
 
 
 def stamp_files(directory: Path) -> dict[int, set[str]]:
-    """Return the names of the authorities whose stamps lie in a directory, by size."""
+    """Return the names of the authorities whose stamps lie in a directory, by size.
+
+    Raises:
+        IntegrityError: the directory cannot be read.
+    """
     found: dict[int, set[str]] = {}
-    for path in directory.glob(f"*{STAMP_SUFFIX}"):
-        size, _, authority = path.name.removesuffix(STAMP_SUFFIX).partition(".")
-        if NAME.fullmatch(f"{size}{SUFFIX}"):
-            found.setdefault(int(size), set()).add(authority)
+    for size, authority in _stamps_in(directory):
+        found.setdefault(size, set()).add(authority)
     return found
+
+
+def _stamps_in(directory: Path) -> Iterator[tuple[int, str]]:
+    for name in names_in(directory):
+        size, _, authority = name.removesuffix(STAMP_SUFFIX).partition(".")
+        if name.endswith(STAMP_SUFFIX) and NAME.fullmatch(f"{size}{SUFFIX}"):
+            yield int(size), authority
 
 
 def _anchoring(anchor: Anchor) -> Callable[[SignedCheckpoint], None]:

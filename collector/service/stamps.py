@@ -14,7 +14,7 @@ from pathlib import Path
 from collector.config import Settings
 from collector.custody.anchored import Anchored
 from collector.custody.audit import Problem, Signed
-from collector.custody.checkpoints import checkpoint_files, read_file
+from collector.custody.checkpoints import checkpoint_file, checkpoint_sizes, read_file
 from collector.domain.errors import IntegrityError
 from collector.domain.evidence import Checkpoint, SignedCheckpoint, StampState
 from collector.domain.finding import Finding, Grade
@@ -76,7 +76,7 @@ def look_outside(
         IntegrityError: the checkpoints cannot be listed.
     """
     seen = count_outside(signed.directory)
-    made_at = log.instants(int(path.stem) for path in checkpoint_files(signed.directory))
+    made_at = log.instants(checkpoint_sizes(signed.directory))
     if since is not None:
         made_at = {size: at for size, at in made_at.items() if at >= since}
     _look_at_stamps(settings, made_at, signed, now, seen)
@@ -87,7 +87,7 @@ def look_outside(
 
 def count_outside(directory: Path) -> Outside:
     """Return what can be counted without reading: checkpoints, stamped, anchored."""
-    sizes = {int(path.stem) for path in checkpoint_files(directory)}
+    sizes = set(checkpoint_sizes(directory))
     anchored = Anchored(directory).sizes()
     return Outside(checkpoints=len(sizes), anchored=len(sizes & anchored))
 
@@ -130,7 +130,7 @@ def _look_at_stamps(
 
 def _verified(signed: Signed, size: int, authority: Authority, seen: Outside) -> datetime | None:
     """Return the time in a stamp, ``None`` when it is told as a problem instead."""
-    path = signed.directory / f"{size:012d}.checkpoint"
+    path = checkpoint_file(signed.directory, size)
     try:
         (stamp,) = stamps_of(signed.directory, _read(path, signed.keys), [authority])
     except FileNotFoundError:

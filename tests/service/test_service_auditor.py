@@ -157,6 +157,10 @@ def test_stamps_are_checked_and_a_late_one_is_told(archived: Collector, tmp_path
     leaf = int(first.name.partition(".")[0])
     said = rf"late: checkpoints/{second.name} came 30[12] minutes after leaf {leaf}"
     assert re.fullmatch(said, late)
+    shutil.copy(second, second.with_name(second.name.replace("127.0.0.1", "second.example")))
+    two = printed(archived, tmp_path, CERTIFICATES=str(tmp_path / "tsa.pem"))
+    assert (two.count("late: "), "9 events: ok" in two) == (1, True)
+    assert "9 events: ok" not in printed(archived, tmp_path)  # without certificates
     told = printed(archived, tmp_path, CERTIFICATES=str(home / "server.crt"))
     assert all(f"wrong: checkpoints/{each.name}" in told for each in (first, second))
     assert "9 events: ok" not in told

@@ -82,14 +82,13 @@ class Audit:
 
     Attributes:
         signed: the checkpoints to compare the log with; ``None``: with none.
-        roots: gets the roots that were signed, by size.
+        follower: is told how far it is.
     """
 
     archive: Archive
     ledger: Ledger
     signed: Signed | None = None
     follower: Follower = field(default_factory=Follower)
-    roots: dict[int, bytes] = field(default_factory=dict)
 
     def everything(self) -> Iterator[Problem]:
         """Yield all problems: rows, log, checkpoints, foreign files, bytes, segments."""
@@ -102,9 +101,10 @@ class Audit:
         """Yield where rows, log and checkpoints contradict each other; reads no message."""
         for text in self.ledger.check_consistency():
             yield Problem(text, "ledger.db")
+        roots: dict[int, bytes] = {}
         if self.signed is not None:
-            yield from self.signed.read(self.roots)
-        for found in self.ledger.check_log(self.roots, self.follower.leaves):
+            yield from self.signed.read(roots)
+        for found in self.ledger.check_log(roots, self.follower.leaves):
             yield Problem(found.what, "ledger.db", found.seq)
 
     def foreign_files(self) -> Iterator[Problem]:

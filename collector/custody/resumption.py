@@ -37,7 +37,7 @@ class Position:
         size, root: the log when it began.
         seq: the last entry whose bytes were read.
         entries_count: how many these are.
-        segments: those that were walked through to their end.
+        segments: sealed ones that were walked through to their end.
         problems: found in bytes and segments so far.
     """
 

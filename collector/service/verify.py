@@ -30,6 +30,7 @@ from collector.service.assemble import open_reading
 from collector.service.evidence import directory_of, known_keys
 from collector.service.outside import authorities
 from collector.service.stamps import Outside, count_outside, look_outside
+from collector.store.layout import is_sealed
 
 SAVE_S = 10.0
 """Between two notes of how far a full verification is."""
@@ -265,7 +266,8 @@ class _Run(Follower):
             return
         problems.extend(audit.foreign_files())
         remaining = audit.ledger.entries(self._position.seq + 1)
-        for steps in (audit.messages(remaining), audit.segments(self._position.segments)):
+        walked = frozenset(self._position.segments)
+        for steps in (audit.messages(remaining), audit.segments(walked)):
             for problem in steps:
                 if problem not in known:  # a segment that was half scanned is scanned again
                     known.add(problem)
@@ -298,8 +300,9 @@ class _Run(Follower):
             self._stored = 0
 
     def scanned(self, segment: str) -> None:
-        """All of a segment was."""
-        self._position.segments.append(segment)
+        """All of a segment was; one that is still open may grow, and is walked again."""
+        if is_sealed(segment):
+            self._position.segments.append(segment)
         self._step(self._stored)
         self._stored = 0
 

@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import signal
+import subprocess
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -182,6 +183,17 @@ def test_new_entries_are_read_by_the_run_that_goes_on(settings: Settings) -> Non
     with open_house(settings) as house:
         take(house, 1 + ENTRIES, 3)
     assert run(settings).entries == ENTRIES + 3
+
+
+def test_what_is_appended_to_a_segment_meanwhile_is_walked(settings: Settings) -> None:
+    """Only what is sealed is passed over: the open segment was read, and grew."""
+    assert not run(settings, after(8)).finished  # behind the last segment
+    with open_house(settings) as house:
+        take(house, 1 + ENTRIES, 1)
+    tampered = "UPDATE receipts SET uid = 99 WHERE seq = (SELECT MAX(seq) FROM receipts)"
+    subprocess.run(["sqlite3", settings.archive.path / "ledger.db", tampered], check=True)
+    differs = "the ledger's row differs from the stored receipt"
+    assert (1 + ENTRIES, differs) in {(each.seq, each.what) for each in run(settings).problems}
 
 
 def test_a_sample_can_be_drawn_again(settings: Settings) -> None:

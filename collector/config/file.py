@@ -110,7 +110,11 @@ def _digest(file: ConfigFile) -> str:
         mode="json",
         exclude={
             "mailboxes": {"__all__": {"password_command"}},
-            "evidence": {"key_command", "anchor_urls"},
+            "evidence": {
+                "key_command": True,
+                "anchor_urls": True,
+                "mail": {"password_command"},
+            },
         },
     )
     return f"sha256:{hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()}"
@@ -145,7 +149,8 @@ def _what(error: ErrorDetails) -> tuple[str, str]:
 
 def _nearest(loc: tuple[int | str, ...]) -> str:
     """Return a hint for the unknown key at ``loc``."""
-    section, key = (SECTIONS[str(loc[0])] if len(loc) > 1 else ConfigFile), str(loc[-1])
+    *table, key = (str(each) for each in loc if not isinstance(each, int))
+    section = SECTIONS[".".join(table)] if table else ConfigFile
     if key == "password":
         return f"a password does not belong in this file; {ONE_SECRET}"
     known = [field.alias or name for name, field in section.model_fields.items()]
@@ -161,6 +166,8 @@ def _where(error: ErrorDetails, table: Table) -> str:
             mailbox = table["mailbox"][index]
             name = mailbox.get("name") if isinstance(mailbox, dict) else None
             place = [f"[[mailbox]] {name if isinstance(name, str) else f'number {index + 1}'}"]
+        case ("evidence", "mail", *keys):
+            place = ["[evidence.mail]"]
         case ("archive" | "log" | "evidence" as section, *keys):
             place = [f"[{section}]"]
         case keys:

@@ -6,7 +6,6 @@ a key that is not here is refused.
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ from pydantic import (
 
 from collector.config.envelopes import EnvelopeSettings
 from collector.config.evidence import EvidenceSettings
+from collector.config.mail import MailSettings
 from collector.config.password import Password, PasswordCommand, PasswordFile, PasswordVariable
 from collector.config.values import (
     Bytes,
@@ -33,6 +33,7 @@ from collector.config.values import (
     Section,
     Text,
     Texts,
+    is_loopback,
     refused,
     within,
 )
@@ -147,6 +148,7 @@ SECTIONS: dict[str, type[Section]] = {
     "mailbox": MailboxSettings,
     "log": LogSettings,
     "evidence": EvidenceSettings,
+    "evidence.mail": MailSettings,
 }
 
 
@@ -156,7 +158,9 @@ class ConfigFile(Section):
     archive: ArchiveSettings
     mailboxes: Annotated[tuple[MailboxSettings, ...], Field(alias="mailbox", max_length=1000)] = ()
     log: LogSettings = LogSettings()
-    evidence: EvidenceSettings = EvidenceSettings()
+    evidence: Annotated[
+        EvidenceSettings, Field(default_factory=lambda: EvidenceSettings.model_validate({}))
+    ]
 
     @model_validator(mode="after")
     def _each_mailbox_once(self) -> Self:
@@ -189,14 +193,6 @@ class Settings:
     mailboxes: Sequence[MailboxSettings]
     log: LogSettings
     evidence: EvidenceSettings
-
-
-def is_loopback(host: str) -> bool:
-    """Say whether ``host`` can only be this machine (RFC 6761, section 6.3)."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host.lower() == "localhost"
 
 
 def _places(mailbox: MailboxSettings) -> list[tuple[object, ...]]:

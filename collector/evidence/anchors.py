@@ -144,6 +144,30 @@ class MailAnchor:
     def publish(self, signed: SignedCheckpoint, now: datetime) -> None:
         """Mail the checkpoint (see ``Anchor``)."""
         message = compose_mail(signed, self.sender, self.recipients, now)
+
+        def send(client: smtplib.SMTP) -> None:
+            client.send_message(message, self.sender, self.recipients)
+
+        self._talk(send)
+
+    def probe(self) -> None:
+        """Say all that comes before a mail, and take it back (RFC 5321, section 4.1.1.5).
+
+        Raises:
+            CycleError: the server cannot be reached, or would not take the mail.
+        """
+
+        def ask(client: smtplib.SMTP) -> None:
+            client.ehlo_or_helo_if_needed()
+            _require(client.mail(self.sender))
+            for recipient in self.recipients:
+                _require(client.rcpt(recipient))
+            client.rset()
+
+        self._talk(ask)
+
+    def _talk(self, speech: Callable[[smtplib.SMTP], None]) -> None:
+        """Connect, log in, and say ``speech``; all of it in time."""
         with Deadline(self.timeout_s) as deadline:
             try:
                 with self._connect(deadline) as client:
@@ -151,7 +175,7 @@ class MailAnchor:
                         client.starttls(context=tls_context(self.ca_file))
                     if self.username:
                         client.login(self.username, self.password)
-                    client.send_message(message, self.sender, self.recipients)
+                    speech(client)
             except (OSError, smtplib.SMTPException) as error:
                 why = "it took too long" if deadline.expired else _reason(error)
                 raise CycleError(
@@ -187,7 +211,8 @@ def compose_mail(
     message["Message-ID"] = f"<{checkpoint.size}.{checkpoint.root.hex()}@{domain}>"
     message["Subject"] = f"Checkpoint {checkpoint.size} of {checkpoint.origin}"
     message["Auto-Submitted"] = "auto-generated"  # RFC 3834, section 5
-    message.set_content(f"Keep this: it shows what the archive held.\n\n{signed.raw.decode()}")
+    text = f"Keep this: it shows what the archive held.\n\n{signed.raw.decode()}"
+    message.set_content(text, cte="quoted-printable")  # as it is, through servers of seven bits
     message.add_attachment(
         signed.raw,
         maintype="application",
@@ -195,6 +220,12 @@ def compose_mail(
         filename=f"{checkpoint.size}.checkpoint",
     )
     return message
+
+
+def _require(answer: tuple[int, bytes]) -> None:
+    code, text = answer
+    if code // 100 != 2:
+        raise smtplib.SMTPResponseException(code, text)
 
 
 def _is_address(address: str) -> bool:

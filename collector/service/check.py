@@ -18,6 +18,7 @@ from collector.custody.watch import utc_now
 from collector.domain.errors import CollectorError
 from collector.domain.finding import Finding, Grade
 from collector.service.assemble import account_of, open_reading
+from collector.service.check_outside import check_outside
 from collector.service.evidence import check_evidence
 from collector.source.probe import probe
 
@@ -36,6 +37,7 @@ def check(settings: Settings) -> Iterator[Finding]:
     yield _disk(root)
     yield _clock(settings)
     yield check_evidence(settings)
+    yield from check_outside(settings)
     for mailbox in settings.mailboxes:
         for folder in dict.fromkeys([*mailbox.folders, *mailbox.backfill_folders]):
             yield from probe(account_of(settings, mailbox), folder)

@@ -24,6 +24,7 @@ from collector.service.exit_code import ExitCode
 from collector.service.notify import notify, watchdog_interval_s
 from collector.service.outside import outside_jobs
 from collector.service.schedule import Job, Schedule
+from collector.service.thinning import thinning_job
 
 log = structlog.get_logger("collector.service")
 
@@ -58,7 +59,11 @@ class Daemon:
         return code
 
     def _serve(self, settings: Settings, house: House) -> ExitCode:
-        jobs: list[Job] = [*mailbox_jobs(settings), *outside_jobs(settings)]
+        jobs: list[Job] = [
+            *mailbox_jobs(settings),
+            *outside_jobs(settings),
+            thinning_job(settings),
+        ]
         schedule = Schedule(jobs, house.intake, self._halting, self._wake)
         house.record("service.started", version=__version__, config_digest=settings.digest)
         schedule.start()

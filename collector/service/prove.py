@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from collector.config import Settings
-from collector.custody.checkpoints import checkpoint_files, read_file
+from collector.custody.checkpoints import checkpoint_file, checkpoint_sizes, read_file
 from collector.custody.watch import utc_now
 from collector.domain.errors import ConfigError, CycleError, IntegrityError
 from collector.domain.evidence import SignedCheckpoint
@@ -62,10 +62,10 @@ def _first_covering(
     directory: Path, position: int, keys: Sequence[VerifierKey]
 ) -> SignedCheckpoint:
     """Return the first checkpoint over a leaf that has a time stamp, or the first one."""
-    covering = [path for path in checkpoint_files(directory) if int(path.stem) > position]
+    covering = [size for size in checkpoint_sizes(directory) if size > position]
     stamped = stamped_sizes(directory)
-    for path in [*(path for path in covering if int(path.stem) in stamped), *covering]:
-        return read_file(path, keys)
+    for size in [*(each for each in covering if each in stamped), *covering]:
+        return read_file(checkpoint_file(directory, size), keys)
     raise CycleError(
         "no checkpoint covers this entry yet",
         subject=f"leaf {position}",

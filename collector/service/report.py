@@ -12,13 +12,16 @@ from datetime import datetime
 from enum import Enum
 
 from collector.config import Settings
+from collector.custody.audit import Signed
 from collector.custody.checkpoints import checkpoint_files
+from collector.custody.watch import utc_now
 from collector.domain.evidence import Event
 from collector.ledger.query import DayFigures
 from collector.service.assemble import open_reading
-from collector.service.evidence import directory_of
-from collector.service.facts import Facts, instant
+from collector.service.evidence import directory_of, known_keys
+from collector.service.facts import Facts, finding_facts, instant, problem_facts
 from collector.service.outside import stamped_sizes
+from collector.service.stamps import Outside, look_outside
 
 TOLD = (
     "mailbox.gap",
@@ -52,6 +55,7 @@ class Report:
         events: newest first, at most ``EVENTS_MAX`` of those in ``TOLD``.
         set_aside: messages that the servers do not hand over, now.
         leaves, checkpoints, newest_leaves, stamped: of the log, now.
+        outside: what stamps and anchors say of the checkpoints since the first day.
     """
 
     since: datetime
@@ -63,6 +67,7 @@ class Report:
     checkpoints: int
     newest_leaves: int
     stamped: int
+    outside: Outside
 
     def facts(self) -> Facts:
         """Return the report as plain JSON values."""
@@ -82,6 +87,11 @@ class Report:
                 "checkpoints": self.checkpoints,
                 "newest_checkpoint_leaves": self.newest_leaves,
                 "stamped": self.stamped,
+                "late": self.outside.late,
+                "missing": self.outside.missing,
+                "anchored": self.outside.anchored,
+                "remarks": [finding_facts(each) for each in self.outside.remarks],
+                "problems": [problem_facts(each) for each in self.outside.problems],
             },
         }  # fmt: skip
 
@@ -115,6 +125,13 @@ def report(settings: Settings, since: datetime, before: datetime) -> Report:
             checkpoints=len(sizes),
             newest_leaves=max(sizes, default=0),
             stamped=len(stamped_sizes(directory)),
+            outside=look_outside(
+                settings,
+                ledger.log,
+                Signed(directory, known_keys(settings.archive.path)),
+                utc_now(),
+                since=since,
+            ),
         )
 
 
@@ -128,6 +145,8 @@ WORDS = {
         "aside": "{set_aside} messages are set aside: the server does not hand them over",
         "log": "log: {leaves} leaves, {checkpoints} checkpoints, the newest over {newest_leaves}; "
         "{stamped} with a time stamp",
+        "late": "since the first day: {late} stamps came late, {missing} checkpoints are dated by "
+        "none; {anchored} checkpoints were copied elsewhere",
         "verified": "last full verification in this period: {at}, {broken} broken",
         "unverified": "no full verification in this period",
         "events": "events",
@@ -144,6 +163,8 @@ WORDS = {
         "aside": "{set_aside} Nachrichten sind zurückgestellt: der Server gibt sie nicht heraus",
         "log": "Protokoll: {leaves} Blätter, {checkpoints} Prüfpunkte, der neueste über "
         "{newest_leaves}; {stamped} mit Zeitstempel",
+        "late": "seit dem ersten Tag: {late} Zeitstempel kamen verspätet, {missing} Prüfpunkte "
+        "datiert keiner; {anchored} Prüfpunkte liegen auch anderswo",
         "verified": "letzte vollständige Prüfung in diesem Zeitraum: {at}, {broken} Fehler",
         "unverified": "keine vollständige Prüfung in diesem Zeitraum",
         "events": "Ereignisse",
@@ -170,6 +191,14 @@ def report_lines(told: Report, language: Language) -> Iterator[str]:
     yield words["sum"].format(**told.total())
     yield words["aside"].format(set_aside=told.set_aside)
     yield words["log"].format(**{name: getattr(told, name) for name in LOG_FIGURES})
+    outside = told.outside
+    yield words["late"].format(
+        late=outside.late, missing=outside.missing or 0, anchored=outside.anchored
+    )
+    for problem in outside.problems:
+        yield f"  {problem.subject}: {problem.what}"
+    for remark in outside.remarks:
+        yield f"  {remark.subject}: {remark.detail}"
     yield _verification(told, words)
     yield ""
     yield f"{words['events']}:"

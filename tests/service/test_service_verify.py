@@ -50,8 +50,8 @@ def settings(tmp_path: Path) -> Settings:
 
 def found(settings: Settings, **wanted: object) -> list[str]:
     """Return what is found, as (entry, what)."""
-    _done, problems = verify(settings, Wanted(**wanted), lambda _done, _total: None)
-    return [f"{each.seq or each.subject}: {each.what}" for each in problems]
+    verified = verify(settings, Wanted(**wanted), lambda _done, _total: None)
+    return [f"{each.seq or each.subject}: {each.what}" for each in verified.problems]
 
 
 def tamper(settings: Settings, sql: str) -> None:
@@ -65,7 +65,7 @@ def test_a_sound_archive_has_no_problems(settings: Settings) -> None:
         assert found(settings, **wanted) == []
     key = str(known_keys(settings.archive.path)[0])
     assert found(settings, keys=(key,)) == []
-    assert verify(settings, Wanted(), lambda _done, _total: None)[0] == 6
+    assert verify(settings, Wanted(), lambda _done, _total: None).entries == 6
 
 
 CHANGES = [

@@ -8,19 +8,17 @@ told again.
 from __future__ import annotations
 
 import random
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 
 from collector.config import Settings
 from collector.custody import resumption
-from collector.custody.audit import Audit, Follower, Problem, Signed
+from collector.custody.audit import Audit, Problem, Signed
 from collector.custody.resumption import Position
 from collector.custody.watch import utc_now
-from collector.domain.custody import LedgerEntry
 from collector.domain.errors import CollectorError, ConfigError, IntegrityError
 from collector.domain.evidence import Event
 from collector.domain.finding import Finding
@@ -29,47 +27,11 @@ from collector.ledger.ledger import Ledger
 from collector.service.assemble import open_reading
 from collector.service.evidence import directory_of, known_keys
 from collector.service.outside import authorities
+from collector.service.selection import Wanted
 from collector.service.stamps import Outside, count_outside, look_outside
-from collector.store.layout import is_sealed
-
-SAVE_S = 10.0
-"""Between two notes of how far a full verification is."""
+from collector.service.verify_run import Move, Run, StoppedError
 
 SEED_MAX = 2**32
-STORED_STEP = 500
-
-Move = Callable[[int, int | None], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """What is verified.
-
-    Attributes:
-        sample: so many entries, drawn at random; ``None``: all.
-        seed: of the draw; ``None``: a new one.
-        since: entries committed at this instant or later; ``None``: all.
-        bodies: read the messages, too.
-        full_every: everything instead, when the last full verification is older than
-            this or was interrupted.
-        anew: do not go on with an interrupted full verification.
-        keys: verifier keys that were published; none: those beside the checkpoints.
-        anchors: files and folders of notes that were kept outside.
-    """
-
-    sample: int | None = None
-    seed: int | None = None
-    since: datetime | None = None
-    bodies: bool = True
-    full_every: timedelta | None = None
-    anew: bool = False
-    keys: tuple[str, ...] = ()
-    anchors: tuple[Path, ...] = ()
-
-    @property
-    def full(self) -> bool:
-        """Nothing is left out."""
-        return self.bodies and self.sample is None and self.since is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,13 +78,13 @@ def verify(
         saved = None if wanted.anew else resumption.load(root, ledger.log, now)
         wanted = _what_is_due(wanted, ledger, saved is not None, now)
         position = (saved if wanted.full else None) or _beginning(ledger, now)
-        run = _Run(root, position, wanted, _total(ledger, wanted), move, stop)
+        run = Run(root, position, wanted, _total(ledger, wanted), move, stop)
         signed = Signed(directory_of(root), keys)
         audit = Audit(archive, ledger, signed, run)
         resumed, problems, finished = position.entries_count, list[Problem](), True
         try:
             run.audit(audit, problems)
-        except _StoppedError:
+        except StoppedError:
             finished = False
         if finished:
             anchors = _anchors(settings, wanted)
@@ -205,116 +167,3 @@ def _anchors(settings: Settings, wanted: Wanted) -> Sequence[Path]:
     own = settings.evidence.anchor_files if wanted.full else ()
     there = (each for each in own if each.exists() and each not in wanted.anchors)
     return [*wanted.anchors, *there]
-
-
-def _chosen(ledger: Ledger, wanted: Wanted) -> Iterator[LedgerEntry]:
-    """Yield the entries that were asked for, in order."""
-    draw = random.Random(wanted.seed)  # noqa: S311 - a sample, not a secret
-    if wanted.since is None:
-        last = ledger.last_seq()
-        for seq in sorted(draw.sample(range(1, last + 1), min(wanted.sample or last, last))):
-            yield from ledger.entries(seq, seq)
-        return
-    since = wanted.since
-    entries = (each for each in ledger.entries() if each.receipt.committed_at >= since)
-    yield from entries if wanted.sample is None else _sample(entries, wanted.sample, draw)
-
-
-def _sample(entries: Iterator[LedgerEntry], size: int, draw: random.Random) -> list[LedgerEntry]:
-    """Return ``size`` entries, each as likely as any other (reservoir), in order."""
-    kept: list[LedgerEntry] = []
-    for count, entry in enumerate(entries, 1):
-        if len(kept) < size:
-            kept.append(entry)
-        elif (place := draw.randrange(count)) < size:
-            kept[place] = entry
-    return sorted(kept, key=lambda entry: entry.seq)
-
-
-class _StoppedError(Exception):
-    """Somebody wants the verification to end now."""
-
-
-class _Run(Follower):
-    """Follows an audit: counts, moves the bar, saves how far it is, stops."""
-
-    def __init__(
-        self,
-        root: Path,
-        position: Position,
-        wanted: Wanted,
-        total: int,
-        move: Move,
-        stop: Callable[[], bool],
-    ) -> None:
-        self._root, self._position, self._wanted = root, position, wanted
-        self._total, self._move, self._stop = total, move, stop
-        self._done = position.entries_count if wanted.full else 0
-        self._stored = 0
-        self._save_at_s = time.monotonic() + SAVE_S
-        self.entries = position.entries_count if wanted.full else 0
-
-    def audit(self, audit: Audit, problems: list[Problem]) -> None:
-        """Put everything that is found into ``problems``."""
-        found = self._position.problems
-        known = set(found)
-        problems.extend(found)
-        problems.extend(audit.without_bodies())
-        if not self._wanted.full:
-            chosen = _chosen(audit.ledger, self._wanted) if self._wanted.bodies else ()
-            problems.extend(audit.messages(chosen))
-            return
-        problems.extend(audit.foreign_files())
-        remaining = audit.ledger.entries(self._position.seq + 1)
-        walked = frozenset(self._position.segments)
-        for steps in (audit.messages(remaining), audit.segments(walked)):
-            for problem in steps:
-                if problem not in known:  # a segment that was half scanned is scanned again
-                    known.add(problem)
-                    found.append(problem)
-                    problems.append(problem)
-
-    def close(self, *, finished: bool) -> None:
-        """Keep how far it is, or forget it when it is done."""
-        if self._wanted.full:
-            with suppress(OSError):  # a read-only copy
-                resumption.clear(self._root) if finished else self._save()
-
-    def leaves(self, count: int) -> None:
-        """So many more leaves were compared."""
-        self._step(count)
-
-    def reread(self, entries: Sequence[LedgerEntry]) -> None:
-        """The bytes of these were compared."""
-        self.entries += len(entries)
-        if self._wanted.full:
-            self._position.seq = entries[-1].seq
-            self._position.entries_count = self.entries
-        self._step(len(entries))
-
-    def stored(self, count: int) -> None:
-        """So many more stored messages were compared."""
-        self._stored += count
-        if self._stored >= STORED_STEP:
-            self._step(self._stored)
-            self._stored = 0
-
-    def scanned(self, segment: str) -> None:
-        """All of a segment was; one that is still open may grow, and is walked again."""
-        if is_sealed(segment):
-            self._position.segments.append(segment)
-        self._step(self._stored)
-        self._stored = 0
-
-    def _step(self, count: int) -> None:
-        self._done += count
-        self._move(min(self._done, self._total), self._total)
-        if self._stop():
-            raise _StoppedError
-        if self._wanted.full and time.monotonic() >= self._save_at_s:
-            self._save_at_s = time.monotonic() + SAVE_S
-            with suppress(OSError):
-                self._save()
-
-    def _save(self) -> None:
-        resumption.save(self._root, self._position, utc_now())

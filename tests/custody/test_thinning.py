@@ -23,8 +23,9 @@ from collector.domain.evidence import Checkpoint
 from collector.ledger.merkle import verify_consistency
 from collector.service.assemble import House, open_house, open_reading
 from collector.service.evidence import directory_of, known_keys
+from collector.service.selection import Wanted
 from collector.service.thinning import thinning_job
-from collector.service.verify import Wanted, verify
+from collector.service.verify import verify
 
 OLD = utc_now().replace(hour=12, minute=0) - timedelta(days=90)
 DAYS, EACH_DAY = 3, 4

@@ -27,7 +27,8 @@ from collector.service.assemble import open_house
 from collector.service.check_outside import check_outside
 from collector.service.outside import STAMP_SUFFIX, Place, authorities, outside_jobs
 from collector.service.report import Language, report, report_lines
-from collector.service.verify import Verified, Wanted, verify
+from collector.service.selection import Wanted
+from collector.service.verify import Verified, verify
 
 NOW = datetime(2026, 3, 4, 5, 6, 7, 89, tzinfo=UTC)
 

@@ -23,7 +23,8 @@ from collector.domain.blob import RawBytes
 from collector.domain.mailbox import Announced, Fetched, MailboxId, MessageRef
 from collector.formats.unwrap import unwrap
 from collector.service.assemble import House, open_house, open_reading
-from collector.service.verify import Verified, Wanted, last_full_verification, verify
+from collector.service.selection import Wanted
+from collector.service.verify import Verified, last_full_verification, verify
 
 NOW = datetime(2026, 3, 4, 5, 6, 7, 89, tzinfo=UTC)
 INBOX = MailboxId("journal", "INBOX")
@@ -201,9 +202,9 @@ def test_a_sample_can_be_drawn_again(settings: Settings) -> None:
     looked: list[list[int]] = []
     for seed in (1, 1, 2):
         with open_reading(settings) as (_archive, ledger):
-            from collector.service.verify import _chosen
+            from collector.service.selection import chosen
 
-            looked.append([each.seq for each in _chosen(ledger, Wanted(sample=4, seed=seed))])
+            looked.append([each.seq for each in chosen(ledger, Wanted(sample=4, seed=seed))])
     assert looked[0] == looked[1] == sorted(set(looked[0]))
     assert looked[0] != looked[2]
     told = run(settings, sample=4)

@@ -16,7 +16,8 @@ from collector.domain.mailbox import Announced, Fetched, MailboxId, MessageRef
 from collector.formats.unwrap import unwrap
 from collector.service.assemble import House, open_house
 from collector.service.evidence import known_keys
-from collector.service.verify import Wanted, verify
+from collector.service.selection import Wanted
+from collector.service.verify import verify
 
 NOW = datetime(2026, 3, 4, 5, 6, 7, 89, tzinfo=UTC)
 INBOX = MailboxId("journal", "INBOX")

@@ -27,7 +27,9 @@ from collector.cli import (
     status,
     verify,
 )
+from collector.cli.start import PERSON
 from collector.domain.errors import CollectorError
+from collector.service.acts import person_of
 from collector.service.exit_code import ExitCode, of_error
 
 app = typer.Typer(
@@ -73,12 +75,31 @@ def _options(
             "/etc/collector/collector.toml.",
         ),
     ] = None,
+    name: Annotated[
+        str,
+        typer.Option(
+            "--as",
+            metavar="NAME",
+            envvar="COLLECTOR_AS",
+            help="Who you are, when several people share a user; kept with what you do.",
+        ),
+    ] = "",
+    reason: Annotated[
+        str,
+        typer.Option(
+            "--reason",
+            metavar="TEXT",
+            envvar="COLLECTOR_REASON",
+            help="Why you do it; kept with what you do.",
+        ),
+    ] = "",
     _show_version: Annotated[
         bool,
         typer.Option("--version", callback=_version, is_eager=True, help="Print the version."),
     ] = False,
 ) -> None:
     context.obj = config
+    context.meta[PERSON] = person_of(name, reason)
 
 
 def main() -> None:

@@ -7,7 +7,7 @@ checks that.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from enum import Enum
 
 from collector.domain.blob import BlobRef, Digest
@@ -143,6 +143,7 @@ class Policy:
         window_messages_max: messages between two deletions.
         batch_messages_max, batch_bytes_max: limits of one commit.
         ahead_batches_max: batches that wait between two steps; 0: one step after the other.
+        unwatched_after: a longer time between two polls is written down.
     """
 
     journal: JournalProfile = UNCONFIGURED
@@ -154,6 +155,7 @@ class Policy:
     batch_messages_max: int = 500
     batch_bytes_max: int = 4 * 1024 * 1024
     ahead_batches_max: int = 1
+    unwatched_after: timedelta = timedelta(minutes=15)
 
 
 @dataclass(frozen=True, slots=True)

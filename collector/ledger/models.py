@@ -28,7 +28,8 @@ class Folder(Model):
     """One folder of one configured mailbox, and what its last poll and cycle said.
 
     ``accounted_to``: every UID below it was listed or told of as a gap; of the first
-    complete listing on.
+    complete listing on.  ``modseq``: HIGHESTMODSEQ of the last complete listing.
+    ``pending``: what was listed and was not ours then, see ``accounting``.
     """
 
     id = BigAutoField()
@@ -37,6 +38,8 @@ class Folder(Model):
     uidvalidity = BigIntegerField(null=True)
     uidnext = BigIntegerField(null=True)
     accounted_to = BigIntegerField(null=True)
+    modseq = BigIntegerField(null=True)
+    pending = TextField()
     waiting_count = BigIntegerField()
     polled_at = TextField(null=True)
     last_cycle_at = TextField(null=True)
@@ -96,6 +99,43 @@ class StateCount(Model):
     class Meta:
         table_name = "state_counts"
         primary_key = CompositeKey("folder", "state")
+
+
+class DayCount(Model):
+    """What the listings of a folder said on one day (UTC); see ``accounting``."""
+
+    folder = ForeignKeyField(Folder, column_name="folder_id", index=False)
+    day = TextField()
+    seen_count = BigIntegerField()
+    gone_count = BigIntegerField()
+    void_count = BigIntegerField()
+
+    class Meta:
+        table_name = "day_counts"
+        primary_key = CompositeKey("folder", "day")
+
+
+class FlaggedMessage(Model):
+    """A message still listed on which somebody else set flags; told of once."""
+
+    folder = ForeignKeyField(Folder, column_name="folder_id", index=False)
+    uidvalidity = BigIntegerField()
+    uid = BigIntegerField()
+
+    class Meta:
+        table_name = "flagged_messages"
+        primary_key = CompositeKey("folder", "uidvalidity", "uid")
+
+
+class Setting(Model):
+    """One setting as it was last in effect: as it may be shown, and what tells a change."""
+
+    key = TextField(primary_key=True)
+    shown = TextField()
+    mark = TextField()
+
+    class Meta:
+        table_name = "settings"
 
 
 class Receipt(Model):
@@ -302,6 +342,9 @@ TABLES: tuple[type[Model], ...] = (
     Folder,
     Entry,
     StateCount,
+    DayCount,
+    FlaggedMessage,
+    Setting,
     Receipt,
     Envelope,
     NestedEnvelope,

@@ -14,7 +14,6 @@ from collector.domain.finding import Finding, Grade
 from collector.domain.mailbox import Removal
 from collector.source.account import Account
 from collector.source.client import Client, quoted
-from collector.source.connection import select
 from collector.source.refusal import SERVER_FAULTS, Complaints, LoginRefused, Refused
 from collector.source.removal import removal_of
 from collector.source.rights import (
@@ -25,6 +24,7 @@ from collector.source.rights import (
     read_acl,
     read_myrights,
 )
+from collector.source.selecting import select
 
 QUOTA_WARNING = 0.8
 """A full journal mailbox bounces journal reports: warn early."""

@@ -18,6 +18,7 @@ from collector.domain.errors import MessageError
 from collector.domain.mailbox import (
     Announced,
     Fetched,
+    Horizon,
     Listing,
     MailboxId,
     MessageRef,
@@ -156,8 +157,18 @@ class PlayedMailbox:
     server: Server
     fault: Fault
 
-    def poll(self, since: date | None = None, before: date | None = None) -> Listing:
-        """List what is there."""
+    @property
+    def id(self) -> MailboxId:
+        """The one folder."""
+        return MAILBOX
+
+    def poll(
+        self,
+        since: date | None = None,
+        before: date | None = None,
+        horizon: Horizon | None = None,
+    ) -> Listing:
+        """List what is there; this server cannot tell what went."""
         complete = since is None and before is None
         return self.fault.step("poll", lambda: self._listing(complete=complete))
 

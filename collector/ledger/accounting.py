@@ -21,9 +21,10 @@ from itertools import islice
 from collector.domain import uids
 from collector.domain.mailbox import Flagged, Listing
 from collector.domain.uids import UidRange, ranges_of, subtract
+from collector.ledger.account_models import DayCount, FlaggedMessage
 from collector.ledger.database import VALUE, LedgerDatabase, Row, portions, values, written
 from collector.ledger.encoding import encode_instant
-from collector.ledger.models import DayCount, Entry, FlaggedMessage, Folder
+from collector.ledger.models import Entry, Folder
 
 RANGES_MAX = 10_000
 """Of ``Pending``, in one row; what lies beyond is remembered as one range it lies in."""

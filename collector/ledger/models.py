@@ -101,43 +101,6 @@ class StateCount(Model):
         primary_key = CompositeKey("folder", "state")
 
 
-class DayCount(Model):
-    """What the listings of a folder said on one day (UTC); see ``accounting``."""
-
-    folder = ForeignKeyField(Folder, column_name="folder_id", index=False)
-    day = TextField()
-    seen_count = BigIntegerField()
-    gone_count = BigIntegerField()
-    void_count = BigIntegerField()
-
-    class Meta:
-        table_name = "day_counts"
-        primary_key = CompositeKey("folder", "day")
-
-
-class FlaggedMessage(Model):
-    """A message still listed on which somebody else set flags; told of once."""
-
-    folder = ForeignKeyField(Folder, column_name="folder_id", index=False)
-    uidvalidity = BigIntegerField()
-    uid = BigIntegerField()
-
-    class Meta:
-        table_name = "flagged_messages"
-        primary_key = CompositeKey("folder", "uidvalidity", "uid")
-
-
-class Setting(Model):
-    """One setting as it was last in effect: as it may be shown, and what tells a change."""
-
-    key = TextField(primary_key=True)
-    shown = TextField()
-    mark = TextField()
-
-    class Meta:
-        table_name = "settings"
-
-
 class Receipt(Model):
     """What is known of an arrival; never changed."""
 
@@ -342,9 +305,6 @@ TABLES: tuple[type[Model], ...] = (
     Folder,
     Entry,
     StateCount,
-    DayCount,
-    FlaggedMessage,
-    Setting,
     Receipt,
     Envelope,
     NestedEnvelope,

@@ -8,7 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from collector.domain.custody import LedgerEntry, Proof, State, Summary
+from collector.domain.blob import Digest
+from collector.domain.custody import LedgerEntry, State, Summary
 from collector.domain.journal import Kind, Unwrapped
 from collector.domain.mailbox import Flagged, MailboxId, MessageRef
 from collector.domain.uids import UidRange
@@ -101,6 +102,18 @@ class SetAsideMessage:
 
 
 @dataclass(frozen=True, slots=True)
+class ProofRow:
+    """What was read back from the archive before a deletion was asked for.
+
+    The ``Proof`` itself lived only until then.
+    """
+
+    digest: Digest
+    size_bytes: int
+    proven_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class DeletionReceipt:
     """What is known of how a message left the mailbox.
 
@@ -108,14 +121,14 @@ class DeletionReceipt:
         by: ``collector``, ``somebody else``, ``nobody`` (its reference is void, it came
             again under another) or empty while it is not known to have left.
         asked_at: when we were about to ask for its deletion; each time.
-        proofs: what was read back from the archive before.
+        proofs: one for each time it was asked for.
         gone_at: when a complete listing no longer showed it.
         evidence: of that, in words.
     """
 
     by: str
     asked_at: tuple[datetime, ...]
-    proofs: tuple[Proof, ...]
+    proofs: tuple[ProofRow, ...]
     gone_at: datetime | None
     evidence: str
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from collector.ledger.account_models import Setting
 from collector.ledger.database import LedgerDatabase
 from collector.ledger.encoding import decode_text, encode_text
-from collector.ledger.models import Setting
 from collector.ledger.query import SettingChange
 
 

@@ -28,7 +28,7 @@ from collector.ledger.encoding import (
 from collector.ledger.entries import bare_entries, broken, refuse_missing, whole_entries
 from collector.ledger.folders import count_states, note_proofs
 from collector.ledger.models import Deletion, Entry
-from collector.ledger.query import DeletionReceipt
+from collector.ledger.query import DeletionReceipt, ProofRow
 from collector.ledger.rows import mailbox_of
 
 SETTLED = frozenset({State.EXPUNGED.value, State.VANISHED.value, State.SUPERSEDED.value})
@@ -184,13 +184,7 @@ def deletion(database: LedgerDatabase, entry: LedgerEntry) -> DeletionReceipt:
         by=by,
         asked_at=tuple(asked_at),
         proofs=tuple(
-            Proof(
-                seq=entry.seq,
-                ref=entry.ref,
-                digest=Digest(row["digest"]),
-                size_bytes=row["size_bytes"],
-                proven_at=decode_instant(row["proven_at"]),
-            )
+            ProofRow(Digest(row["digest"]), row["size_bytes"], decode_instant(row["proven_at"]))
             for row in proofs
         ),
         gone_at=decode_optional(settled_at),

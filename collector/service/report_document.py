@@ -266,7 +266,11 @@ def _outages(told: Report, words: dict[str, str]) -> Table:
 
 def _trouble(told: Report, words: dict[str, str]) -> Table:
     rows = [
-        (_second(each.at), each.name, ", ".join(f"{key} {each.keys[key]}" for key in each.keys))
+        (
+            _second(each.at),
+            _act(each.name, words),
+            ", ".join(f"{key} {each.keys[key]}" for key in each.keys),
+        )
         for each in told.trouble
     ]
     head = tuple(words["trouble_head"].split(" | "))
@@ -274,10 +278,14 @@ def _trouble(told: Report, words: dict[str, str]) -> Table:
 
 
 def _acts(told: Report, words: dict[str, str]) -> Table:
-    rows = [(name, who or "-", str(count)) for name, who, count in told.act_counts()]
+    rows = [(_act(name, words), who or "-", str(n)) for name, who, n in told.act_counts()]
     head = tuple(words["acts_head"].split(" | "))
     capped = _capped(rows, words, len(head))
     return Table(words["acts"], head, capped, nothing=words["none"], numbers_from=2)
+
+
+def _act(name: str, words: dict[str, str]) -> str:
+    return f"{words[name]} ({name})" if name in words else name
 
 
 def _capped(rows: Sequence[Row], words: dict[str, str], columns: int) -> list[Row]:

@@ -36,6 +36,7 @@ tr { break-inside: avoid; }
 .sum td { font-weight: 700; border-top: 1pt solid #1a1a1a; }
 td { overflow-wrap: anywhere; }
 .number, .mark { overflow-wrap: normal; }
+.narrow td:nth-child(-n+2) { overflow-wrap: break-word; }
 .glance th { width: 45mm; background: none; }
 .mark { width: 18mm; white-space: nowrap; }
 .fine { color: #14602b; }

@@ -107,6 +107,7 @@ class Server:
         stubborn: it says yes to a deletion and does nothing.
         deleted: digests of what we deleted, in that order.
         stolen: digests of what somebody else deleted.
+        flags: what others set on every message.
     """
 
     messages: dict[int, bytes] = field(default_factory=dict)
@@ -117,6 +118,7 @@ class Server:
     removal: Removal = Removal.UID_EXPUNGE
     deleted: list[str] = field(default_factory=list)
     stolen: list[str] = field(default_factory=list)
+    flags: tuple[str, ...] = ()
 
     def deliver(self, raw: bytes) -> None:
         """Put a message into the mailbox."""
@@ -182,7 +184,9 @@ class PlayedMailbox:
         return self.fault.step("announce", lambda: [self._announced(ref) for ref in refs])
 
     def _announced(self, ref: MessageRef) -> Announced:
-        return Announced(ref, len(self.server.messages.get(ref.uid, b"")), ARRIVED)
+        return Announced(
+            ref, len(self.server.messages.get(ref.uid, b"")), ARRIVED, self.server.flags
+        )
 
     def fetch(self, announced: Sequence[Announced]) -> Iterator[Fetched | Unfetched]:
         """Hand over, but for the poisoned and those that are gone."""

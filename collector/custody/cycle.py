@@ -38,7 +38,7 @@ def run_cycle(mailbox: Mailbox, intake: Intake, policy: Policy, watch: Watch) ->
         CycleError: it was stopped; its ``done`` says what had happened by then.
         IntegrityError: nothing more may be deleted.
     """
-    notes = Notes(intake.ledger, watch, policy.unwatched_after)
+    notes = Notes(intake.ledger, watch, policy)
     try:
         horizon = intake.ledger.accounts.horizon(mailbox.id)
         listing = mailbox.poll(policy.since, policy.before, horizon)

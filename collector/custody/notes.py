@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import Enum
 
 import structlog
@@ -17,7 +17,7 @@ import structlog
 from collector.custody.intake import Committed
 from collector.custody.watch import Watch
 from collector.domain import uids
-from collector.domain.custody import LedgerEntry, Proof, Settlement, State, Summary
+from collector.domain.custody import LedgerEntry, Policy, Proof, Settlement, State, Summary
 from collector.domain.errors import MessageError
 from collector.domain.mailbox import Announced, Flagged, Listing, MessageRef, Removal
 from collector.domain.uids import UidRange, ranges_of, subtract
@@ -47,7 +47,7 @@ class Notes:
 
     ledger: Ledger
     watch: Watch
-    unwatched_after: timedelta
+    policy: Policy
     _summary: Summary = field(default_factory=Summary)
 
     def summary(self, *, interrupted: bool) -> Summary:
@@ -60,11 +60,9 @@ class Notes:
         observation = self.ledger.observe(listing, now)
         self._add(waiting=len(listing.uids))
         self._settled(listing, settlements)
-        self._unwatched(listing, observation, now)
-        window = {"since": _text(observation.polled_before), "server": listing.server.value}
-        self._gone(listing, observation, window)
-        self._gap(listing, observation, window)
-        self._flagged(listing, observation.flagged)
+        if self.policy.watched:
+            self._others(listing, observation, now)
+        self._add(vanished=uids.count(_gone(observation)))
         if observation.uidvalidity_before is not None:
             superseded = sum(each.state is State.SUPERSEDED for each in settlements)
             self._event(
@@ -83,25 +81,31 @@ class Notes:
             )
         return listing
 
+    def _others(self, listing: Listing, observation: Observation, now: datetime) -> None:
+        """Note what others did in the folder since the poll before."""
+        self._unwatched(listing, observation, now)
+        window = {"since": _text(observation.polled_before), "server": listing.server.value}
+        self._lost(listing, observation, window)
+        self._gap(listing, observation, window)
+        self._flagged(listing, observation.flagged)
+
     def _unwatched(self, listing: Listing, observation: Observation, now: datetime) -> None:
         """Note that nobody looked for a long time."""
         before = observation.polled_before
-        if before is not None and now - before > self.unwatched_after:
+        if before is not None and now - before > self.policy.unwatched_after:
             seconds = round((now - before).total_seconds())
             facts = {"since": _text(before), "seconds": seconds, "error": observation.error_before}
             self._event("mailbox.unwatched", listing, **facts)
 
-    def _gone(self, listing: Listing, observation: Observation, window: Window) -> None:
+    def _lost(self, listing: Listing, observation: Observation, window: Window) -> None:
         """Note messages that were listed, and deleted before they could be collected."""
-        lost = ranges_of(ref.uid for ref in observation.lost)
-        gone = list(uids.union(observation.gone, lost))
+        gone = _gone(observation)
         told = list(uids.intersect(gone, listing.vanished or ()))
         by_evidence = {Evidence.EXPUNGED: told, Evidence.UNLISTED: list(subtract(gone, told))}
         for evidence, ranges in by_evidence.items():
             if ranges:
                 facts = {"collected": False, "evidence": evidence.value, **window}
                 self._event("message.vanished", listing, **facts, **_shown(listing, ranges))
-        self._add(vanished=uids.count(gone))
 
     def _gap(self, listing: Listing, observation: Observation, window: Window) -> None:
         """Note UIDs that were given out and never listed here."""
@@ -121,6 +125,8 @@ class Notes:
 
     def announced(self, due: Sequence[Announced], listing: Listing) -> None:
         """Note flags on messages before we touch them."""
+        if not self.policy.watched:
+            return
         flagged = [Flagged(each.ref.uid, each.flags) for each in due if each.flags]
         accounts = self.ledger.accounts
         new = accounts.note_flagged(listing.mailbox, listing.uidvalidity, flagged)
@@ -128,7 +134,7 @@ class Notes:
 
     def _settled(self, listing: Listing, settlements: Sequence[Settlement]) -> None:
         vanished = [each.seq for each in settlements if each.state is State.VANISHED]
-        if vanished:
+        if vanished and self.policy.watched:
             seqs = list(ranges_of(sorted(vanished)))
             text = uids.encode_uids(seqs[:RANGES_MAX])
             facts = {"seqs": text, "seqs_count": len(vanished), "is_cut": len(seqs) > RANGES_MAX}
@@ -202,6 +208,12 @@ class Notes:
     def _add(self, **counts: int) -> None:
         changed = {name: getattr(self._summary, name) + count for name, count in counts.items()}
         self._summary = replace(self._summary, **changed)
+
+
+def _gone(observation: Observation) -> list[UidRange]:
+    """Return what was listed, never archived, and is listed no more."""
+    lost = ranges_of(ref.uid for ref in observation.lost)
+    return list(uids.union(observation.gone, lost))
 
 
 def _shown(listing: Listing, ranges: Sequence[UidRange]) -> dict[str, object]:

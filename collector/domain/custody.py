@@ -143,7 +143,8 @@ class Policy:
         window_messages_max: messages between two deletions.
         batch_messages_max, batch_bytes_max: limits of one commit.
         ahead_batches_max: batches that wait between two steps; 0: one step after the other.
-        unwatched_after: a longer time between two polls is written down.
+        watched: nobody else should use the folder: what others do there is written down.
+        unwatched_after: a longer time between two polls is, too.
     """
 
     journal: JournalProfile = UNCONFIGURED
@@ -155,6 +156,7 @@ class Policy:
     batch_messages_max: int = 500
     batch_bytes_max: int = 4 * 1024 * 1024
     ahead_batches_max: int = 1
+    watched: bool = True
     unwatched_after: timedelta = timedelta(minutes=15)
 
 

@@ -7,7 +7,7 @@ said beside them.  Nothing in it names a person who wrote or got mail, or a subj
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, astuple, dataclass
 from datetime import datetime
 
 from collector import __version__
@@ -66,7 +66,7 @@ class Report:
         custody, acts, trouble: events of the period, newest first.
         is_cut: there are more of them than are told.
         set_aside: messages that the servers do not hand over, now.
-        still_asked: messages proven and asked for that are still listed, now.
+        still_asked: archived messages that the mailboxes did not let go, at the last cycle.
         verification: the last one of everything up to the end of the period.
         origin: name of the log; empty while nothing was signed.
         leaves, checkpoints, newest_leaves, stamped: of the log, now.
@@ -168,19 +168,21 @@ def report(settings: Settings, since: datetime, before: datetime, record_in: Rec
             for names in (CUSTODY, ACTS, TROUBLE)
         ]
         status = ledger.mailbox_status()
+        folders = {(box.name, folder) for box in settings.mailboxes for folder in box.folders}
+        watched = [each for each in status if astuple(each.mailbox) in folders]
         keys = known_keys(settings.archive.path)
         return Report(
             since=since,
             before=before,
             made_at=now,
             period=ledger.accounts.period(since, before, now),
-            outages=outages(ledger, status, since, before, now, UNWATCHED),
+            outages=outages(ledger, watched, since, before, now, UNWATCHED),
             custody=told[0],
             acts=told[1],
             trouble=told[2],
             is_cut=any(len(events) == EVENTS_MAX for events in told),
             set_aside=sum(each.set_aside_count for each in status),
-            still_asked=sum(dict(each.state_counts).get("cleared", 0) for each in status),
+            still_asked=sum(each.last_summary.refused for each in status if each.last_summary),
             verification=_last_verification(ledger, before),
             origin=keys[-1].name if keys else "",
             leaves=ledger.log.size(),

@@ -21,6 +21,8 @@ from collector.service.report_words import WORDS, Language
 
 ROWS_MAX = 5_000
 DAY = timedelta(days=1)
+NUMBERS_CHARS = 120
+"""The JSON form has all of them."""
 SECOND_CHARS = 19
 """Of an instant, up to the seconds."""
 
@@ -198,7 +200,7 @@ def _custody(told: Report, words: dict[str, str]) -> Table:
         (
             _window(each),
             each.mailbox,
-            str(each.keys.get("uids") or each.keys.get("seqs") or each.keys.get("seq") or ""),
+            _numbers(each),
             str(_count(each)),
             _what(each, words),
         )
@@ -214,6 +216,15 @@ def _window(event: Event) -> str:
     since = event.keys.get("since")
     until = _second(event.at)
     return f"{_second(datetime.fromisoformat(since))} - {until}" if since else until
+
+
+def _numbers(event: Event) -> str:
+    """Return UIDs or sequence numbers, as many as a line holds."""
+    keys = event.keys
+    text = str(keys.get("uids") or keys.get("seqs") or keys.get("seq") or "").replace(",", ", ")
+    if len(text) <= NUMBERS_CHARS:
+        return text
+    return text[:NUMBERS_CHARS].rpartition(", ")[0] + ", …"
 
 
 def _count(event: Event) -> int:

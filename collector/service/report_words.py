@@ -34,7 +34,7 @@ WORDS: dict[Language, dict[str, str]] = {
         "superseded + {in_mailbox} in the mailbox; difference {difference}",
         "aside": "Set aside now",
         "aside_text": "{set_aside} messages that the server does not hand over; {still_asked} "
-        "proven and asked for, but still listed",
+        "archived that the mailbox does not let go",
         "quarantine": "Quarantined",
         "quarantine_text": "{quarantined} archived, but not understood; {duplicates} duplicates",
         "gone": "Removed by others",
@@ -145,7 +145,7 @@ WORDS: dict[Language, dict[str, str]] = {
         "{superseded} ersetzt + {in_mailbox} im Postfach; Differenz {difference}",
         "aside": "Jetzt zurückgestellt",
         "aside_text": "{set_aside} Nachrichten, die der Server nicht herausgibt; {still_asked} "
-        "bewiesen und zur Löschung angefordert, aber noch gelistet",
+        "archivierte, die das Postfach nicht loslässt",
         "quarantine": "In Quarantäne",
         "quarantine_text": "{quarantined} archiviert, aber nicht verstanden; {duplicates} doppelt",
         "gone": "Von anderen entfernt",

@@ -116,3 +116,20 @@ def test_flags_of_others_are_told_before_we_touch_a_message(world: World) -> Non
     world.cycle()
     (event,) = events(world, "message.flagged")
     assert {"uids": "1:2", "flags": ["flagged", "seen"]}.items() <= event.keys.items()
+
+
+def test_what_people_do_in_their_own_folders_is_nobody_s_business(world: World) -> None:
+    """A folder that is looked through once is not a journal: it counts, and raises nothing."""
+    world.policy = replace(world.policy, delete=False, watched=False)
+    world.server.flags = ("seen",)
+    world.deliver(A, B)
+    world.cycle()
+    world.deliver(C)
+    world.server.steal(1)
+    world.server.steal(3)
+    world.now += timedelta(days=30)
+    world.cycle()
+    world.cycle()
+    names = ("mailbox.gap", "mailbox.unwatched", "message.flagged", "message.vanished")
+    assert [events(world, name) for name in names] == [[], [], [], []]
+    assert balance(world).unexplained == 0

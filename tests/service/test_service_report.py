@@ -24,13 +24,19 @@ from collector.service.report_words import WORDS, Language
 
 DAY = datetime(2026, 3, 4, tzinfo=UTC)
 INBOX = MailboxId("journal", "INBOX")
+CONFIGURED = """
+name = "journal"
+host = "imap.example.net"
+username = "journal"
+password_env = "UNUSED"
+"""
 PERIOD = ("--from", "2026-03-04", "--to", "2026-03-05")
 
 
 @pytest.fixture
 def archived(collector: Collector) -> Collector:
     """Return a program with six messages on three days: one of each fate, one a duplicate."""
-    collector.configure()
+    collector.configure(CONFIGURED)
     with open_house(load(collector.home / "collector.toml")) as house:
         for number, hour in ((1, 1), (2, 2), (3, 9), (1, 10), (5, 30), (6, 90)):
             at = DAY + timedelta(hours=hour)

@@ -16,7 +16,7 @@ from collector.domain.errors import CollectorError, CycleError
 from collector.domain.mailbox import Horizon, ServerKind
 from collector.source.account import Account
 from collector.source.client import Client
-from collector.source.introducing import introduce
+from collector.source.introducing import enable_resync, server_kind
 from collector.source.refusal import SERVER_FAULTS, Complaints, asks_to_wait
 from collector.source.selecting import Selected, select
 
@@ -76,8 +76,9 @@ class Connection:
 
     def _introduced(self, client: Client) -> ServerKind:
         """Ask for the server's name once more only when the answer could be read."""
+        enable_resync(client)
         asks, self._asks_name = self._asks_name, False
-        server = introduce(client, ask=asks)
+        server = server_kind(client, ask=asks)
         self._asks_name = asks
         return server
 

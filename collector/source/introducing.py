@@ -23,12 +23,8 @@ _NAMES = (
 LINES_MAX = 100
 
 
-def introduce(client: Client, *, ask: bool) -> ServerKind:
-    """Enable QRESYNC where it is offered; return what the server is.
-
-    Args:
-        ask: ask a server for its name (ID) whose greeting does not tell; some answers
-            to that cannot be read and end the connection.
+def enable_resync(client: Client) -> None:
+    """Let the server tell of expunged UIDs, where it can.
 
     Raises:
         OSError, imaplib.IMAP4.error: the connection is lost.
@@ -38,6 +34,18 @@ def introduce(client: Client, *, ask: bool) -> ServerKind:
             line.upper().startswith(b"* ENABLED") and b"QRESYNC" in line.upper().split()
             for line in _asked(client, b"ENABLE QRESYNC")
         )
+
+
+def server_kind(client: Client, *, ask: bool) -> ServerKind:
+    """Return what the server is.
+
+    Args:
+        ask: ask a server for its name (ID) whose greeting does not tell; some answers
+            to that cannot be read and end the connection.
+
+    Raises:
+        OSError, imaplib.IMAP4.error: the connection is lost.
+    """
     if client.has_capability("X-GM-EXT-1"):
         return ServerKind.GMAIL
     kind = _named(bytes(client.wire.welcome or b""))

@@ -57,7 +57,7 @@ class Mailbox(Protocol):
         """
 
     def announce(self, refs: Sequence[MessageRef]) -> list[Announced]:
-        """Tell size and arrival of messages, in the order of ``refs``."""
+        """Tell size, arrival and flags of messages, in the order of ``refs``."""
 
     def fetch(self, announced: Sequence[Announced]) -> Iterator[Fetched | Unfetched]:
         """Hand over each message once, as it arrives, in any order.

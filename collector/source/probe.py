@@ -14,7 +14,7 @@ from collector.domain.finding import Finding, Grade
 from collector.domain.mailbox import Removal
 from collector.source.account import Account
 from collector.source.client import Client, quoted
-from collector.source.introducing import introduce
+from collector.source.introducing import enable_resync, server_kind
 from collector.source.refusal import SERVER_FAULTS, Complaints, LoginRefused, Refused
 from collector.source.removal import removal_of
 from collector.source.rights import (
@@ -110,7 +110,8 @@ class _Probe:
 
     def accounting(self) -> Iterator[Finding]:
         """Look at how deletions of others can be noticed."""
-        server = introduce(self._connected, ask=True)
+        enable_resync(self._connected)
+        server = server_kind(self._connected, ask=True)
         if self._connected.resyncs:
             detail = "the server says what others expunged (QRESYNC)"
         elif server.skips_uids:

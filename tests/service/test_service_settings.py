@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+import signal
+import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
+from collector_program import Collector
+
 from collector.config import Settings, load
+from collector.custody.watch import utc_now
 from collector.service.acts import Person
-from collector.service.assemble import open_house
+from collector.service.assemble import open_house, open_reading
 from collector.service.clock import Clock, behind_s
 from collector.service.rebuild import rebuild
 
@@ -73,3 +79,25 @@ def test_a_clock_behind_the_last_event_is_noticed_at_the_start(tmp_path: Path) -
     assert behind_s(event, NOW.replace(year=2025)) == 365 * 86400
     assert behind_s(event, NOW) is None
     assert behind_s(None, NOW) is None
+
+
+@pytest.mark.dovecot
+def test_the_service_says_that_the_clock_is_behind_and_who_started_it(
+    collector: Collector, dovecot
+) -> None:
+    """A clock that was set back between two runs is in the events of the second."""
+    collector.configure(collector.mailbox(dovecot.new_user()), log='level = "info"')
+    settings = load(collector.home / "collector.toml")
+    with open_house(settings) as house:
+        house.ledger.record_event("log.continued", utc_now() + timedelta(hours=1))
+    running = collector.start("--as", "Anna", "run")
+    deadline_s = time.monotonic() + 30
+    while b"service.started" not in running.err.read_bytes():
+        assert time.monotonic() < deadline_s
+        time.sleep(0.05)
+    assert running.end(signal.SIGTERM).code == 0
+    with open_reading(settings) as (_archive, ledger):
+        (jumped,) = ledger.events(names=["clock.jumped"])
+        (started,) = ledger.events(names=["service.started"])
+    assert -3601 < jumped.keys["jump_s"] < -3500
+    assert started.keys["person"]["as"] == "Anna"

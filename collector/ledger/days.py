@@ -8,9 +8,9 @@ is counted nowhere is told as ``unexplained``, never left out.
 from __future__ import annotations
 
 from array import array
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from math import ceil
 
@@ -48,6 +48,10 @@ _COUNTED = {
     State.CLEARED.value: "in_mailbox",
 }
 
+Key = tuple[str, int]
+"""Day (ISO 8601) and folder."""
+DAY_CHARS = 10
+
 
 def period(database: LedgerDatabase, since: datetime, before: datetime, now: datetime) -> Period:
     """Return the figures of every day and folder in [since, before) with anything to tell.
@@ -78,7 +82,7 @@ class _Folder:
     archived_before: int = 0
     archived_in: int = 0
     archived_later: int = 0
-    silences: list[Silence] = field(default_factory=list)
+    silences: list[tuple[datetime, datetime]] = field(default_factory=list)
     """The one the period began with, and the longest behind it."""
 
 
@@ -95,8 +99,8 @@ class _Pass:
             row["id"]: _Folder(mailbox_of(row["mailbox"], row["folder"]), since)
             for row in self._rows
         }
-        self._figures: dict[tuple[date, int], DayFigures] = {}
-        self._exposed: dict[tuple[date, int], array[float]] = defaultdict(lambda: array("f"))
+        self._figures: dict[Key, Counter[str]] = defaultdict(Counter)
+        self._exposed: dict[Key, array[float]] = defaultdict(lambda: array("d"))
 
     def take(self, row: Row) -> None:
         """Count one entry."""
@@ -106,59 +110,58 @@ class _Pass:
             folder.archived_later += 1
             return
         folder.archived_in += 1
-        figures = self._day(at.date(), row["folder_id"])
-        counted = _COUNTED[row["state"]]
         self._heard(folder, at)
-        self._figures[at.date(), row["folder_id"]] = replace(
-            figures,
-            archived=figures.archived + 1,
-            duplicates=figures.duplicates + (row["duplicate_of"] is not None),
-            quarantined=figures.quarantined + bool(row["quarantined"]),
-            **{counted: getattr(figures, counted) + 1},
-        )
+        key = row["committed_at"][:DAY_CHARS], row["folder_id"]
+        figures = self._figures[key]
+        figures["archived"] += 1
+        figures[_COUNTED[row["state"]]] += 1
+        if row["duplicate_of"] is not None:
+            figures["duplicates"] += 1
+        if row["quarantined"]:
+            figures["quarantined"] += 1
         if (exposed_s := _exposed_s(row)) is not None:
-            self._exposed[at.date(), row["folder_id"]].append(exposed_s)
+            self._exposed[key].append(exposed_s)
 
     def _heard(self, folder: _Folder, at: datetime) -> None:
         """Note how long no message had come."""
-        silence = Silence(folder.mailbox, folder.silent_since, at)
-        if len(folder.silences) < 2:
-            folder.silences.append(silence)
-        elif silence.seconds > folder.silences[1].seconds:
-            folder.silences[1] = silence
-        folder.silent_since = at
-
-    def _day(self, day: date, folder: int) -> DayFigures:
-        key = day, folder
-        if key not in self._figures:
-            self._figures[key] = DayFigures(day, self._folders[folder].mailbox)
-        return self._figures[key]
+        since, folder.silent_since = folder.silent_since, at
+        silences = folder.silences
+        if len(silences) < 2:
+            silences.append((since, at))
+        elif at - since > silences[1][1] - silences[1][0]:
+            silences[1] = since, at
 
     def told(self) -> Period:
         """Return what was counted, balanced."""
         self._set_aside()
-        whole = array("f")
-        for key, exposed in self._exposed.items():
+        whole = array("d")
+        for exposed in self._exposed.values():
             whole.extend(exposed)
-            self._figures[key] = replace(self._figures[key], exposure=_exposure(exposed))
         balances = self._balances()
         silences = [each for folder in self._folders.values() for each in self._silence(folder)]
-        days = sorted(self._figures.values(), key=lambda each: (each.day, str(each.mailbox)))
+        days = [
+            DayFigures(
+                day=date.fromisoformat(day),
+                mailbox=self._folders[folder].mailbox,
+                exposure=_exposure(self._exposed.get((day, folder), ())),
+                **figures,
+            )
+            for (day, folder), figures in self._figures.items()
+        ]
+        days.sort(key=lambda each: (each.day, str(each.mailbox)))
         return Period(days, balances, silences, _exposure(whole))
 
     def _silence(self, folder: _Folder) -> Iterator[Silence]:
         """Yield the longest; what lies before the first message of all is none."""
         self._heard(folder, max(folder.silent_since, min(self._before, self._now)))
         known = folder.silences[0 if folder.archived_before else 1 :]
-        yield from sorted(known, key=lambda each: -each.seconds)[:1]
+        told = (Silence(folder.mailbox, *each) for each in known)
+        yield from sorted(told, key=lambda each: -each.seconds)[:1]
 
     def _set_aside(self) -> None:
         limits = [encode_instant(self._since), encode_instant(self._before)]
         for row in self._database.named(_SET_ASIDE, limits):
-            day = date.fromisoformat(row["day"])
-            figures = self._day(day, row["folder_id"])
-            key = day, row["folder_id"]
-            self._figures[key] = replace(figures, set_aside=row["set_aside"])
+            self._figures[row["day"], row["folder_id"]]["set_aside"] = row["set_aside"]
 
     def _balances(self) -> list[Balance]:
         """Carry what waits from day to day; compare the end with what waits now."""
@@ -176,8 +179,8 @@ class _Pass:
             waiting = before
             for key in sorted(key for key in self._figures if key[1] == folder):
                 day = self._figures[key]
-                waiting += day.seen - day.gone - day.void - day.archived
-                self._figures[key] = replace(day, waiting=waiting)
+                waiting += day["seen"] - day["gone"] - day["void"] - day["archived"]
+                day["waiting"] = waiting
             now = waiting + later - known.archived_later
             there = self._waiting_now(row)
             balances.append(Balance(known.mailbox, before, waiting, there, now - there))
@@ -186,20 +189,18 @@ class _Pass:
     def _seen(self) -> dict[int, tuple[int, int]]:
         """Note what was seen by day; return the net sums before and after the period."""
         sums: dict[int, tuple[int, int]] = defaultdict(lambda: (0, 0))
+        first, end = (encode_instant(each)[:DAY_CHARS] for each in (self._since, self._before))
         for row in self._database.named(_COUNTS, []):
-            day = date.fromisoformat(row["day"])
-            folder, key = row["folder_id"], (day, row["folder_id"])
-            net = row["seen_count"] - row["gone_count"] - row["void_count"]
+            day, folder = row["day"], row["folder_id"]
+            seen, gone, void = (row[f"{name}_count"] for name in ("seen", "gone", "void"))
             earlier, later = sums[folder]
-            if day < self._since.date():
+            net = seen - gone - void
+            if day < first:
                 sums[folder] = earlier + net, later
-            elif day >= self._before.date():
+            elif day >= end:
                 sums[folder] = earlier, later + net
             else:
-                figures = self._day(*key)
-                seen = row["seen_count"]
-                gone, void = row["gone_count"], row["void_count"]
-                self._figures[key] = replace(figures, seen=seen, gone=gone, void=void)
+                self._figures[day, folder].update(seen=seen, gone=gone, void=void)
         return sums
 
     def _waiting_now(self, row: Row) -> int:
@@ -226,6 +227,6 @@ def _exposure(exposed_s: Sequence[float]) -> Exposure:
     ordered = sorted(exposed_s)
 
     def at_least(share: float) -> float:
-        return ordered[ceil(share * len(ordered)) - 1]
+        return round(ordered[ceil(share * len(ordered)) - 1], 3)
 
-    return Exposure(len(ordered), at_least(0.5), at_least(0.99), ordered[-1])
+    return Exposure(len(ordered), at_least(0.5), at_least(0.99), at_least(1.0))

@@ -12,6 +12,9 @@ from collector.service.facts import Facts
 from collector.service.report_document import span
 from collector.service.status import status
 
+LINE_CHARS = 160
+"""Of a gap; the JSON form has all numbers."""
+
 
 def command(
     context: typer.Context,
@@ -51,7 +54,9 @@ def _print(facts: Facts) -> None:
             f"{span(exposure['p99_s'])}, longest {span(exposure['max_s'])}"
         )
     for gap in facts["gaps"]:
-        typer.echo(f"gap: {gap['at']} {gap['event']} {gap['mailbox']}")
+        numbers = gap.get("uids") or gap.get("seqs") or ""
+        told = f"{gap['at']} {gap['event']} {gap['mailbox']} {numbers}"
+        typer.echo(f"gap: {told[:LINE_CHARS]}".rstrip())
     for alarm in facts["alarms"]:
         typer.echo(f"alarm: {alarm}")
     if not facts["gaps"] and not facts["alarms"]:

@@ -111,6 +111,9 @@ class Notes:
         """Note UIDs that were given out and never listed here."""
         told = list(uids.intersect(observation.gap, listing.vanished or ()))
         rest = list(subtract(observation.gap, told))
+        if not listing.server.skips_uids:
+            self._add(unaccounted=uids.count(rest))
+        self._add(vanished=uids.count(told))
         for evidence, ranges in ((Evidence.EXPUNGED, told), (Evidence.UNACCOUNTED, rest)):
             if ranges:
                 facts = {"evidence": evidence.value, **window, **_shown(listing, ranges)}

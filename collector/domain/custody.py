@@ -169,6 +169,7 @@ class Summary:
         set_aside: messages the server would not hand over.
         vanished: messages that were gone before we asked for their deletion.
         refused: committed messages that the mailbox does not let go.
+        unaccounted: UIDs given out and never listed, where the server skips none by itself.
         interrupted: the stop sign came before the end.
     """
 
@@ -180,6 +181,7 @@ class Summary:
     quarantined: int = 0
     vanished: int = 0
     refused: int = 0
+    unaccounted: int = 0
     interrupted: bool = False
 
     def plus(self, later: Summary) -> Summary:
@@ -193,5 +195,6 @@ class Summary:
             quarantined=self.quarantined + later.quarantined,
             vanished=self.vanished + later.vanished,
             refused=later.refused,
+            unaccounted=self.unaccounted + later.unaccounted,
             interrupted=later.interrupted,
         )

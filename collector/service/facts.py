@@ -162,6 +162,7 @@ def summary_facts(summary: Summary, elapsed_s: float) -> Facts:
         "quarantined": summary.quarantined,
         "vanished": summary.vanished,
         "refused": summary.refused,
+        "unaccounted": summary.unaccounted,
         "elapsed_s": round(elapsed_s, 3),
     }
 

@@ -6,7 +6,7 @@ returns, and every instant comes in as an argument, aware and in UTC.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -68,10 +68,13 @@ class Accounts:
         with self.database.reading():
             return states.deletion(self.database, entry)
 
-    def note_settings(self, values: Sequence[tuple[str, str, str]]) -> list[SettingChange]:
+    def note_settings(
+        self, values: Sequence[tuple[str, str, str]], at: datetime, keys: Mapping[str, object]
+    ) -> list[SettingChange]:
         """Remember settings, as (key, shown, mark); return what differs from the last time.
 
-        A setting has changed when its mark has; what is shown may hide the change.
+        A setting has changed when its mark has; what is shown may hide the change.  The
+        event ``config.changed``, with ``keys``, is recorded in the same transaction.
         """
         with self.database.writing():
-            return settings.note_settings(self.database, values)
+            return settings.note_settings(self.database, values, at, keys)

@@ -96,19 +96,10 @@ def open_house(settings: Settings, person: Person | None = None) -> Iterator[Hou
 
 def _note_settings(house: House, settings: Settings) -> None:
     """Write down which settings differ from those last in effect, secrets hidden."""
-    changes = house.ledger.accounts.note_settings(shown_settings(settings))
+    keys = {"person": house.person.facts()}
+    changes = house.ledger.accounts.note_settings(shown_settings(settings), utc_now(), keys)
     if changes:
-        digests = {each.key: each for each in changes}.get("digest")
-        house.record_act(
-            "config.changed",
-            digest_before=digests.before if digests else settings.digest,
-            digest=settings.digest,
-            changes=[
-                {"key": each.key, "before": each.before, "after": each.after}
-                for each in changes
-                if each.key != "digest"
-            ],
-        )
+        log.info("config.changed", keys=[each.key for each in changes])
 
 
 def _believe_the_medium(root: Path) -> None:

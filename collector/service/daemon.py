@@ -19,7 +19,7 @@ import structlog
 from collector import __version__
 from collector.config import Settings, load
 from collector.custody.watch import utc_now
-from collector.domain.errors import CollectorError, ConfigError, CycleError, IntegrityError
+from collector.domain.errors import CollectorError, ConfigError, IntegrityError
 from collector.service import exit_code
 from collector.service.acts import Person
 from collector.service.assemble import House, mailbox_jobs, open_house
@@ -92,7 +92,7 @@ class Daemon:
 
     def _note_jump(self, house: House, jump_s: float) -> None:
         """Write down that times before and after cannot be compared."""
-        with suppress(CycleError):  # a full disk is no reason to stop
+        with suppress(CollectorError):  # whatever is wrong stops the mailboxes, not this
             house.record("clock.jumped", jump_s=round(jump_s, 3), seen="while running")
 
     def _reloaded(self, settings: Settings) -> Settings:

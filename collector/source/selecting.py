@@ -25,6 +25,8 @@ from collector.source.lines import (
 
 DELETED = rb"\Deleted"
 FLAGGED_MAX = 1_000
+MODSEQ_MAX = 2**63 - 1
+"""RFC 7162, section 7."""
 VANISHED_MAX = 20_000
 """Ranges; a line of the answer holds at most about 260,000."""
 
@@ -85,6 +87,7 @@ def select(client: Client, folder: str, horizon: Horizon | None = None) -> Selec
     if not codes.get(b"UIDVALIDITY"):
         raise CycleError("the server does not number its messages for good", subject=folder)
     modseq = codes.get(b"HIGHESTMODSEQ", 0) if client.resyncs else 0
+    modseq = modseq if modseq <= MODSEQ_MAX else 0
     same = asks is not None and asks.uidvalidity == codes[b"UIDVALIDITY"]
     told = same and modseq > 0 and len(answer.vanished) <= VANISHED_MAX
     return Selected(

@@ -58,7 +58,7 @@ def unknown_in(arguments: list[str]) -> list[str]:
         option = words.pop(0)
         if option not in {*options, *PROGRAM.get_help_option_names(click.Context(PROGRAM))}:
             return [option]
-        words = words[1:] if option == "--config" else words
+        words = words[1:] if option in {"--config", "--as", "--reason"} else words
     if not words:
         return []
     command = PROGRAM.commands.get(words[0])

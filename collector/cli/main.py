@@ -13,7 +13,9 @@ import typer
 from typer.core import TyperGroup
 
 from collector import __version__
+from collector.cli.start import PERSON
 from collector.domain.errors import CollectorError
+from collector.service.acts import person_of
 from collector.service.exit_code import ExitCode, of_error
 
 COMMANDS = (
@@ -111,12 +113,31 @@ def _options(
             "/etc/collector/collector.toml.",
         ),
     ] = None,
+    name: Annotated[
+        str,
+        typer.Option(
+            "--as",
+            metavar="NAME",
+            envvar="COLLECTOR_AS",
+            help="Who you are, when several people share a user; kept with what you do.",
+        ),
+    ] = "",
+    reason: Annotated[
+        str,
+        typer.Option(
+            "--reason",
+            metavar="TEXT",
+            envvar="COLLECTOR_REASON",
+            help="Why you do it; kept with what you do.",
+        ),
+    ] = "",
     _show_version: Annotated[
         bool,
         typer.Option("--version", callback=_version, is_eager=True, help="Print the version."),
     ] = False,
 ) -> None:
     context.obj = config
+    context.meta[PERSON] = person_of(name, reason)
 
 
 def main() -> None:

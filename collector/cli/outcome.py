@@ -75,6 +75,7 @@ def tell(outcome: Outcome, *, as_json: bool) -> ExitCode:
             (summary.quarantined, "quarantined: archived, but not understood"),
             (summary.vanished, "gone from the mailbox without us"),
             (summary.refused, "archived, but the mailbox does not let them go"),
+            (summary.unaccounted, "numbers of the mailbox that nobody accounts for"),
         ):
             if count:
                 typer.echo(f"  {count} {what}; see `collector status`")

@@ -9,7 +9,11 @@ import typer
 from collector.cli.start import print_json, settings_of
 from collector.service.assemble import open_reading
 from collector.service.facts import Facts
+from collector.service.report_document import span
 from collector.service.status import status
+
+LINE_CHARS = 160
+"""Of a gap; the JSON form has all numbers."""
 
 
 def command(
@@ -43,8 +47,16 @@ def _print(facts: Facts) -> None:
         typer.echo(f"  last proof     {each['last_proof_at'] or '-'}")
         typer.echo(f"  entries        {each['entries']} ({states or 'none'})")
         typer.echo(f"  set aside      {each['set_aside']}, quarantined {each['quarantined']}")
+    exposure = facts["exposure_24h"]
+    if exposure["count"]:
+        typer.echo(
+            f"arrival to proof, last 24 hours: median {span(exposure['median_s'])}, 99 % within "
+            f"{span(exposure['p99_s'])}, longest {span(exposure['max_s'])}"
+        )
     for gap in facts["gaps"]:
-        typer.echo(f"gap: {gap['at']} {gap['event']} {gap['mailbox']}")
+        numbers = gap.get("uids") or gap.get("seqs") or ""
+        told = f"{gap['at']} {gap['event']} {gap['mailbox']} {numbers}"
+        typer.echo(f"gap: {told[:LINE_CHARS]}".rstrip())
     for alarm in facts["alarms"]:
         typer.echo(f"alarm: {alarm}")
     if not facts["gaps"] and not facts["alarms"]:

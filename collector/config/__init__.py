@@ -8,6 +8,7 @@ passwords are read afresh by whoever connects.
 from collector.config.evidence import EvidenceSettings
 from collector.config.file import find_config, load
 from collector.config.settings import ArchiveSettings, LogSettings, MailboxSettings, Settings
+from collector.config.shown import shown_settings
 
 __all__ = [
     "ArchiveSettings",
@@ -17,4 +18,5 @@ __all__ = [
     "Settings",
     "find_config",
     "load",
+    "shown_settings",
 ]

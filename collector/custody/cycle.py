@@ -38,9 +38,10 @@ def run_cycle(mailbox: Mailbox, intake: Intake, policy: Policy, watch: Watch) ->
         CycleError: it was stopped; its ``done`` says what had happened by then.
         IntegrityError: nothing more may be deleted.
     """
-    notes = Notes(intake.ledger, watch)
+    notes = Notes(intake.ledger, watch, policy)
     try:
-        listing = mailbox.poll(policy.since, policy.before)
+        horizon = intake.ledger.accounts.horizon(mailbox.id)
+        listing = mailbox.poll(policy.since, policy.before, horizon)
         watch.progress()
         return Cycle(mailbox, intake, policy, watch, notes).run(listing)
     except CycleError as error:
@@ -64,6 +65,7 @@ class Cycle:
         most = self.policy.ahead_batches_max
         for window in listing.windows(self.policy.window_messages_max):
             due = self.mailbox.announce(self.intake.ledger.due(window, self.watch.now()))
+            self.notes.announced(due, listing)
             proofs: list[Proof] = []
             with (
                 ahead(batches(self.fetch(due), self.policy), most) as fetched,

@@ -28,7 +28,8 @@ class Folder(Model):
     """One folder of one configured mailbox, and what its last poll and cycle said.
 
     ``accounted_to``: every UID below it was listed or told of as a gap; of the first
-    complete listing on.
+    complete listing on.  ``modseq``: HIGHESTMODSEQ of the last complete listing.
+    ``pending``: what was listed and was not ours then, see ``accounting``.
     """
 
     id = BigAutoField()
@@ -37,6 +38,8 @@ class Folder(Model):
     uidvalidity = BigIntegerField(null=True)
     uidnext = BigIntegerField(null=True)
     accounted_to = BigIntegerField(null=True)
+    modseq = BigIntegerField(null=True)
+    pending = TextField()
     waiting_count = BigIntegerField()
     polled_at = TextField(null=True)
     last_cycle_at = TextField(null=True)

@@ -78,7 +78,9 @@ def backfill_work(
     work = []
     for mailbox, folders in named:
         policy = replace(policy_of(mailbox), delete=delete, since=since, before=before)
-        work += [Work(mailbox, folder, policy) for folder in folders]
+        for folder in folders:  # people may use those that are only looked through once
+            watched = folder in mailbox.folders
+            work.append(Work(mailbox, folder, replace(policy, watched=watched)))
     return _not_empty(work)
 
 

@@ -19,6 +19,7 @@ from imapclient import IMAPClient, SocketTimeout
 from imapclient.imap_utf7 import encode as encode_utf7
 
 from collector.domain.errors import ConfigError
+from collector.domain.uids import encode_uids, ranges_of
 from collector.source.account import Account
 from collector.source.lines import searched
 from collector.source.refusal import Ended, LoginRefused, Refused, clean
@@ -42,6 +43,7 @@ class Client(IMAPClient):  # type: ignore[misc]
 
     Attributes:
         concluded: the tagged status of the last finished ``run``, without its tag.
+        resyncs: QRESYNC is enabled (RFC 7162): VANISHED stands for EXPUNGE.
 
     Raises:
         ConfigError: the CA file cannot be used, or plain text was asked for beyond
@@ -52,6 +54,7 @@ class Client(IMAPClient):  # type: ignore[misc]
     def __init__(self, account: Account) -> None:
         self._account = account
         self.concluded = b""
+        self.resyncs = False
         self._context = None if account.security == "plain" else tls_context(account)
         if account.security == "plain" and not _is_loopback(account.host):
             raise ConfigError(
@@ -284,13 +287,7 @@ def uid_set(uids: Sequence[int]) -> bytes:
     >>> uid_set([1, 2, 3, 7])
     b'1:3,7'
     """
-    runs: list[list[int]] = []
-    for uid in uids:
-        if runs and uid == runs[-1][1] + 1:
-            runs[-1][1] = uid
-        else:
-            runs.append([uid, uid])
-    return b",".join(b"%d" % a if a == b else b"%d:%d" % (a, b) for a, b in runs)
+    return encode_uids(ranges_of(uids)).encode()
 
 
 def portions(uids: Sequence[int]) -> Iterator[Sequence[int]]:

@@ -9,45 +9,19 @@ from __future__ import annotations
 
 import contextlib
 import imaplib
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from collector.domain.errors import CollectorError, CycleError
+from collector.domain.mailbox import Horizon, ServerKind
 from collector.source.account import Account
-from collector.source.client import Client, quoted
-from collector.source.lines import exists_of
+from collector.source.client import Client
+from collector.source.introducing import enable_resync, server_kind
 from collector.source.refusal import SERVER_FAULTS, Complaints, asks_to_wait
+from collector.source.selecting import Selected, select
 
-_CODE = re.compile(rb"\* OK \[(UIDVALIDITY|UIDNEXT) (\d{1,10})\]", re.IGNORECASE)
-_PERMANENT = re.compile(rb"\* OK \[PERMANENTFLAGS \(([^)]*)\)\]", re.IGNORECASE)
-
-DELETED = rb"\Deleted"
 LOGOUT_S = 2.0
 """Politeness does not hold up the end of the service."""
-
-
-@dataclass(frozen=True, slots=True)
-class Selected:
-    """What the server said of the folder when it was selected (RFC 9051, section 6.3.2).
-
-    Attributes:
-        uidnext: 0 when it did not say.
-        writable: the folder was opened READ-WRITE.
-        permanent_flags: ``None`` when it did not say: then all flags can be changed.
-    """
-
-    uidvalidity: int
-    uidnext: int
-    exists: int
-    writable: bool
-    permanent_flags: tuple[bytes, ...] | None
-
-    @property
-    def deletable(self) -> bool:
-        r"""Whether \Deleted can be set for good; a missing right ``t`` shows here."""
-        flags = self.permanent_flags
-        return flags is None or DELETED.lower() in [flag.lower() for flag in flags]
 
 
 @dataclass(slots=True)
@@ -56,6 +30,7 @@ class Session:
 
     client: Client
     selected: Selected
+    server: ServerKind
 
 
 class Connection:
@@ -66,17 +41,19 @@ class Connection:
         self.folder = folder
         self.complaints = Complaints()
         self._session: Session | None = None
+        self._asks_name = True
 
     @property
     def subject(self) -> str:
         """The folder as an error names it."""
         return f"{self.folder} of {self.account}"
 
-    def session(self, uidvalidity: int | None = None) -> Session:
+    def session(self, uidvalidity: int | None = None, horizon: Horizon | None = None) -> Session:
         """Return the open session, or a new one.
 
         Args:
             uidvalidity: what the caller's UIDs belong to.
+            horizon: a new one is asked what changed since.
 
         Raises:
             CycleError: the folder has another UIDVALIDITY now.
@@ -84,7 +61,8 @@ class Connection:
         if self._session is None:
             client = connect(self.account)
             try:
-                self._session = Session(client, select(client, self.folder))
+                server = self._introduced(client)
+                self._session = Session(client, select(client, self.folder, horizon), server)
             except BaseException:
                 client.wire.shutdown()
                 raise
@@ -96,20 +74,29 @@ class Connection:
             )
         return self._session
 
-    def reselect(self) -> Session:
-        """Return a session with the folder selected just now.
+    def _introduced(self, client: Client) -> ServerKind:
+        """Ask for the server's name once more only when the answer could be read."""
+        enable_resync(client)
+        asks, self._asks_name = self._asks_name, False
+        server = server_kind(client, ask=asks)
+        self._asks_name = asks
+        return server
+
+    def reselect(self, horizon: Horizon | None = None) -> Session:
+        """Return a session with the folder selected just now, as ``select`` does it.
 
         A kept connection may have been ended meanwhile (idle for long, token expired):
         that is no failure, and a new one is opened at once.
         """
         if self._session is not None:
             try:
-                self._session.selected = select(self._session.client, self.folder)
+                client = self._session.client
+                self._session.selected = select(client, self.folder, horizon)
             except (imaplib.IMAP4.abort, OSError) as error:
                 if asks_to_wait(error):
                     raise
                 self.drop()
-        return self.session()
+        return self.session(horizon=horizon)
 
     @property
     def current(self) -> Session | None:
@@ -169,27 +156,3 @@ def connect(account: Account) -> Client:
         client.wire.shutdown()
         raise
     return client
-
-
-def select(client: Client, folder: str) -> Selected:
-    """Select ``folder`` for writing, whatever was selected before (RFC 9051, section 6.3.2).
-
-    Raises:
-        CycleError: it has no UIDVALIDITY, so its UIDs mean nothing.
-        OSError, imaplib.IMAP4.error: it cannot be selected.
-    """
-    exists = 0
-    codes: dict[bytes, int] = {}
-    flags: tuple[bytes, ...] | None = None
-    for line in client.run(b"SELECT " + quoted(folder)):
-        if (count := exists_of(line)) is not None:
-            exists = count
-        elif found := _CODE.match(line):
-            codes[found[1].upper()] = int(found[2])
-        elif found := _PERMANENT.match(line):
-            flags = tuple(found[1].split())
-    writable = b"[READ-WRITE]" in client.concluded.upper()
-    client.wire.state = "SELECTED"
-    if not codes.get(b"UIDVALIDITY"):
-        raise CycleError("the server does not number its messages for good", subject=folder)
-    return Selected(codes[b"UIDVALIDITY"], codes.get(b"UIDNEXT", 0), exists, writable, flags)

@@ -14,12 +14,14 @@ from collector.domain.custody import Proof
 from collector.domain.mailbox import (
     Announced,
     Fetched,
+    Horizon,
     Listing,
     MailboxId,
     MessageRef,
     Removal,
     Unfetched,
 )
+from collector.domain.uids import union
 from collector.source.account import Account
 from collector.source.announcing import announce
 from collector.source.connection import Connection
@@ -28,43 +30,67 @@ from collector.source.idle import wait_for_exists
 from collector.source.listing import Uids, criteria_of, list_uids
 from collector.source.removal import removal_of, remove
 
+UNANSWERED_MAX = 2
+"""Polls with a horizon that may fail in a row before one is made without."""
+
 
 class ImapMailbox:
     """One folder of one account; connects at the first use."""
 
     def __init__(self, account: Account, folder: str) -> None:
-        self._mailbox = MailboxId(account.name, folder)
+        self.id = MailboxId(account.name, folder)
         self._account = account
         self._connection = Connection(account, folder)
         self._listed_count = 0
         self._arrived = False
+        self._unanswered = 0
 
-    def poll(self, since: date | None = None, before: date | None = None) -> Listing:
-        """List what is in the folder; two round trips on an open connection."""
+    def poll(
+        self,
+        since: date | None = None,
+        before: date | None = None,
+        horizon: Horizon | None = None,
+    ) -> Listing:
+        """List what is in the folder; two round trips on an open connection.
+
+        One, when it is empty.
+        """
         criteria = criteria_of(since, before)
+        if self._unanswered >= UNANSWERED_MAX:
+            horizon = None  # the answer may be more than can be read
+        self._unanswered += horizon is not None
         with self._connection.guarded("the folder cannot be listed"):
-            listed = self._list(criteria)
+            listed = self._list(criteria, horizon)
             if listed.missing_count and not criteria:
                 self._connection.drop()
-                again = self._list(criteria)
+                again = self._list(criteria, horizon)
                 listed = again if len(again.uids) >= len(listed.uids) else listed
             session = self._connection.session()
             removal, because = removal_of(session.client, session.selected, self._account)
         self._connection.complaints.forget()
+        self._unanswered = 0
+        selected = session.selected
+        vanished = selected.vanished
+        if vanished is not None and listed.vanished:
+            vanished = tuple(union(vanished, union(sorted(listed.vanished), ())))
         self._listed_count = len(listed.uids)
         self._arrived = listed.arrived
         return Listing(
-            mailbox=self._mailbox,
-            uidvalidity=session.selected.uidvalidity,
-            uidnext=session.selected.uidnext,
+            mailbox=self.id,
+            uidvalidity=selected.uidvalidity,
+            uidnext=selected.uidnext,
             uids=listed.uids,
             complete=not criteria and not listed.missing_count,
             removal=removal,
             removal_refused_because=because,
+            server=session.server,
+            modseq=selected.modseq,
+            vanished=vanished,
+            flagged=selected.flagged,
         )
 
-    def _list(self, criteria: bytes) -> Uids:
-        session = self._connection.reselect()
+    def _list(self, criteria: bytes, horizon: Horizon | None) -> Uids:
+        session = self._connection.reselect(horizon)
         return list_uids(session.client, session.selected, criteria)
 
     def announce(self, refs: Sequence[MessageRef]) -> list[Announced]:

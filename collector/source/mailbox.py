@@ -21,7 +21,9 @@ from collector.domain.custody import Proof
 from collector.domain.mailbox import (
     Announced,
     Fetched,
+    Horizon,
     Listing,
+    MailboxId,
     MessageRef,
     Removal,
     Unfetched,
@@ -31,13 +33,23 @@ from collector.domain.mailbox import (
 class Mailbox(Protocol):
     """One folder of one mailbox on a server."""
 
-    def poll(self, since: date | None = None, before: date | None = None) -> Listing:
+    @property
+    def id(self) -> MailboxId:
+        """Which folder of which mailbox it is."""
+
+    def poll(
+        self,
+        since: date | None = None,
+        before: date | None = None,
+        horizon: Horizon | None = None,
+    ) -> Listing:
         """List what is in the folder, whatever its flags.
 
         Args:
             since: only messages that arrived on this day or later, by the date part of
                 INTERNALDATE; the listing is then not ``complete``.
             before: only messages that arrived before this day; likewise.
+            horizon: a server that can also tells what was expunged and flagged since.
 
         A server that leaves messages out of its answer is asked twice; when it
         cannot be made to agree with itself, the listing is not ``complete``
@@ -45,7 +57,7 @@ class Mailbox(Protocol):
         """
 
     def announce(self, refs: Sequence[MessageRef]) -> list[Announced]:
-        """Tell size and arrival of messages, in the order of ``refs``."""
+        """Tell size, arrival and flags of messages, in the order of ``refs``."""
 
     def fetch(self, announced: Sequence[Announced]) -> Iterator[Fetched | Unfetched]:
         """Hand over each message once, as it arrives, in any order.

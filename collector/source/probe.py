@@ -14,7 +14,7 @@ from collector.domain.finding import Finding, Grade
 from collector.domain.mailbox import Removal
 from collector.source.account import Account
 from collector.source.client import Client, quoted
-from collector.source.connection import select
+from collector.source.introducing import enable_resync, server_kind
 from collector.source.refusal import SERVER_FAULTS, Complaints, LoginRefused, Refused
 from collector.source.removal import removal_of
 from collector.source.rights import (
@@ -25,6 +25,7 @@ from collector.source.rights import (
     read_acl,
     read_myrights,
 )
+from collector.source.selecting import select
 
 QUOTA_WARNING = 0.8
 """A full journal mailbox bounces journal reports: warn early."""
@@ -48,7 +49,7 @@ def probe(account: Account, folder: str) -> Iterator[Finding]:
     try:
         for step in (probed.connection, probed.login, probed.capabilities, probed.folder):
             yield from probed.looked(step)
-        for step in (probed.rights, probed.others, probed.quota):
+        for step in (probed.rights, probed.others, probed.quota, probed.accounting):
             yield from probed.looked(step)
     finally:
         probed.close()
@@ -106,6 +107,18 @@ class _Probe:
                 yield self._finding(name, Grade.OK, meaning)
             elif capability != b"MOVE":
                 yield self._finding(name, Grade.WARNING, "not offered by the server", _HINTS[name])
+
+    def accounting(self) -> Iterator[Finding]:
+        """Look at how deletions of others can be noticed."""
+        enable_resync(self._connected)
+        server = server_kind(self._connected, ask=True)
+        if self._connected.resyncs:
+            detail = "the server says what others expunged (QRESYNC)"
+        elif server.skips_uids:
+            detail = f"{server.value} skips numbers by itself: a gap says little"
+        else:
+            detail = "by gaps in the numbers: the server does not say what others expunged"
+        yield self._finding("accounting", Grade.OK, detail)
 
     def folder(self) -> Iterator[Finding]:
         """Select the folder; look at how messages can leave it."""

@@ -18,8 +18,8 @@ from collector.domain.errors import CycleError
 from collector.domain.mailbox import Removal
 from collector.source.account import Account
 from collector.source.client import Client, portions, quoted, uid_set
-from collector.source.connection import DELETED, Selected
 from collector.source.lines import Facts, begin_facts, flags_of, size_of, uid_of
+from collector.source.selecting import DELETED, Selected
 
 WRONG_MAX = 1000
 """So many flags of others can be taken off; a server that tells of more is not believed."""

@@ -256,6 +256,14 @@ class World:
         ledger.close()
         return records
 
+    def unexplained(self) -> int:
+        """Return what the account of the folder leaves over."""
+        ledger = Ledger.open(self.root / "ledger.db", create=False, sync_directory=sync_directory)
+        midnight = self.now.replace(hour=0, minute=0, second=0)
+        period = ledger.accounts.period(midnight, midnight + timedelta(days=1), self.now)
+        ledger.close()
+        return sum(each.unexplained for each in period.balances)
+
     def raw(self, record: Record) -> bytes:
         """Return the stored bytes of an entry."""
         pieces: list[bytes] = []
@@ -317,5 +325,6 @@ class World:
         assert entries - void <= known, "a message has an entry too many"
         assert {row["state"] for row in found.rows} <= {"expunged", "vanished", "superseded"}
         assert self.server.messages == {}
+        assert self.unexplained() == 0, "a message was seen and accounted for nowhere"
         if not stolen:
             assert "vanished" not in {row["state"] for row in found.rows}

@@ -24,7 +24,7 @@ from ledger_samples import (
 
 from collector.domain.custody import Summary
 from collector.domain.mailbox import MessageRef
-from collector.ledger import entries, polls
+from collector.ledger import accounting, entries, polls
 from collector.ledger.ledger import Ledger
 from collector.store.durable import sync_directory
 
@@ -90,6 +90,8 @@ QUESTIONS: dict[str, Callable[[Ledger], object]] = {
     "observe": lambda ledger: ledger.observe(listing_of([], uidnext=99_999), NOW),
     "note_cycle": lambda ledger: ledger.note_cycle(INBOX, NOW, Summary(), ""),
     "clear": lambda ledger: ledger.clear([proof_of(ledger.held(refs_of(ledger))[0])]),
+    "horizon": lambda ledger: ledger.accounts.horizon(INBOX),
+    "exposure": lambda ledger: ledger.accounts.exposure(NOW - timedelta(days=1), most=100),
     "mailbox_status": lambda ledger: ledger.mailbox_status(),
     "set_aside_count": lambda ledger: ledger.set_aside_count(),
     "record": lambda ledger: ledger.record(17),
@@ -121,6 +123,7 @@ def test_a_growing_question_is_seen(archives: list[Ledger]) -> None:
     ("sql", "values_count", "index"),
     [
         (polls.OPEN_ENTRIES, 1, "COVERING INDEX entries_open"),
+        (accounting.OPEN_UIDS, 2, "COVERING INDEX entries_open"),
         (polls._open_uids(3), 5, "COVERING INDEX entries_open"),
         (entries._held(3), 5, "INDEX entries_open"),
         (entries._first_with_digest(3), 3, "COVERING INDEX entry_blob_digest"),

@@ -167,7 +167,7 @@ class PlayedImap:
             if uid in self._uids:
                 number = self._uids.index(uid) + 1
                 line = b"* %d FETCH (UID %d RFC822.SIZE %d" % (number, uid, self._size_bytes)
-                if "FLAGS" in items:
+                if "FLAGS" in items and "INTERNALDATE" not in items:
                     line = b"* %d FETCH (UID %d FLAGS ()" % (number, uid)
                 if "BODY" in items:
                     line += b" BODY[] {%d}\r\n" % self._size_bytes + b"x" * self._size_bytes

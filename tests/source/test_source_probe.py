@@ -42,6 +42,7 @@ def test_a_mailbox_of_one_s_own(dovecot, tmp_path) -> None:
         "rights",
         "others",
         "quota",
+        "accounting",
     ]
     assert "TLSv1" in found["connection"][0].detail
     assert found["folder"][0].detail == "1 messages"

@@ -1,6 +1,7 @@
 """How one mailbox on a server is reached, and the limits it is held to.
 
-Rule: no secret is kept in here; ``password`` tells it afresh for every connection.
+Rule: no secret is kept in here; ``password`` or ``token`` tells it afresh for every
+connection.
 """
 
 from __future__ import annotations
@@ -10,6 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from collector.domain.access import TokenSource
+from collector.domain.errors import ConfigError
+
 Security = Literal["tls", "starttls", "plain"]
 
 MESSAGE_BYTES_MAX = 2 * 1024**3
@@ -17,6 +21,10 @@ MESSAGE_BYTES_MAX = 2 * 1024**3
 
 def _nothing() -> None:
     return None
+
+
+def _no_password() -> str:
+    raise ConfigError("there is no password", hint="the account logs in with a token")
 
 
 def _nobody_reads(_text: str) -> None:
@@ -59,6 +67,7 @@ class Account:
         name: the mailbox's name in the configuration.
         security: ``plain`` is refused for anything but loopback.
         password: returns the password; may raise ``ConfigError`` or ``CycleError``.
+        token: returns an access token, which is then used instead of the password.
         ca_file: the only certificate authority to trust; ``None``: the system's.
         spool_dir: for large messages on their way; nothing stays there.
         message_bytes_max: a larger message is not fetched.
@@ -75,8 +84,9 @@ class Account:
     port: int
     security: Security
     username: str = field(repr=False)
-    password: Callable[[], str] = field(repr=False)
     spool_dir: Path
+    password: Callable[[], str] = field(default=_no_password, repr=False)
+    token: TokenSource | None = field(default=None, repr=False)
     ca_file: Path | None = None
     message_bytes_max: int = MESSAGE_BYTES_MAX
     deleted_folder: str | None = None

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import imaplib
 import re
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -17,7 +18,13 @@ from collector.domain.errors import CollectorError, CycleError
 from collector.source.account import Account
 from collector.source.client import Client, quoted
 from collector.source.lines import exists_of
-from collector.source.refusal import SERVER_FAULTS, Complaints, asks_to_wait
+from collector.source.refusal import (
+    SERVER_FAULTS,
+    Complaints,
+    TokenRefused,
+    asks_to_wait,
+    blames_credentials,
+)
 
 _CODE = re.compile(rb"\* OK \[(UIDVALIDITY|UIDNEXT) (\d{1,10})\]", re.IGNORECASE)
 _PERMANENT = re.compile(rb"\* OK \[PERMANENTFLAGS \(([^)]*)\)\]", re.IGNORECASE)
@@ -100,8 +107,11 @@ class Connection:
         """Return a session with the folder selected just now.
 
         A kept connection may have been ended meanwhile (idle for long, token expired):
-        that is no failure, and a new one is opened at once.
+        that is no failure, and a new one is opened at once.  One whose token is about to
+        end is ended by us: servers cut it off in the middle of something else.
         """
+        if self._session is not None and self._session.client.valid_until_s < time.monotonic():
+            self.log_out()
         if self._session is not None:
             try:
                 self._session.selected = select(self._session.client, self.folder)
@@ -162,9 +172,18 @@ def connect(account: Account) -> Client:
         ConfigError, CycleError: what a person must change; the password's source.
         OSError, imaplib.IMAP4.error: no connection, or refused.
     """
+    try:
+        return _logged_in(account, fresh=False)
+    except TokenRefused as error:
+        if not blames_credentials(error):
+            raise
+    return _logged_in(account, fresh=True)  # the token may have been withdrawn before its end
+
+
+def _logged_in(account: Account, *, fresh: bool) -> Client:
     client = Client(account)
     try:
-        client.log_in()
+        client.log_in(fresh=fresh)
     except BaseException:
         client.wire.shutdown()
         raise

@@ -40,6 +40,10 @@ class LoginRefused(Refused):
     """The server did not take the credentials; the text holds no secret."""
 
 
+class TokenRefused(LoginRefused):
+    """The server did not take the access token; the text holds none."""
+
+
 class Ended(imaplib.IMAP4.abort):
     """The server said BYE; the text is the server's, cleaned."""
 
@@ -69,6 +73,10 @@ def _known(text: str, hint: str, **rest: object) -> _Known:
 _RIGHTS = "give the account its rights on the mailbox; `collector check` shows them"
 _LATER = "the server says it is passing"
 _CREDENTIALS = "check username and password; asked again in an hour, so that nothing is locked"
+_TOKEN = (
+    "a fresh token was refused, too: check scope, tenant and username, and that the application "
+    "may open this mailbox; asked again in an hour"
+)
 
 KNOWN = (
     _known(
@@ -108,6 +116,8 @@ KNOWN = (
     _known(r"\[(UNAVAILABLE|INUSE)\]|Server Unavailable", _LATER),
 )
 
+_UNKNOWN = _known("", _CREDENTIALS)
+
 
 def clean(text: str | bytes) -> str:
     """Return a server's text as it may be logged."""
@@ -127,6 +137,13 @@ def of_message(error: BaseException) -> bool:
         return False
     known = _find(text)
     return known is None or known.of_message
+
+
+def blames_credentials(error: BaseException) -> bool:
+    """Say whether a refused login is about who we are, and not a passing trouble."""
+    text = str(error)
+    known = _find(text)
+    return not _BACKOFF.search(text) and (known is None or known.error is LoginError)
 
 
 def asks_to_wait(error: BaseException) -> bool:
@@ -165,8 +182,9 @@ class Complaints:
             hint = 'use security = "tls" with the port for it, or let the server offer STARTTLS'
             return ConfigError(f"{what}: {reason}", subject=subject, hint=hint)
         known = _find(reason)
-        if known is None and isinstance(error, LoginRefused):
-            return LoginError(f"{what}: {reason}", subject=subject, hint=_CREDENTIALS)
+        if isinstance(error, LoginRefused) and (known is None or known.error is LoginError):
+            hint = _TOKEN if isinstance(error, TokenRefused) else (known or _UNKNOWN).hint
+            return LoginError(f"{what}: {reason}", subject=subject, hint=hint)
         if known is None:
             return CycleError(f"{what}: {reason}", subject=subject, hint=_network_hint(error))
         wait_s_or_none = known.again_s if known is self._last else known.wait_s

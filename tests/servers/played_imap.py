@@ -36,6 +36,7 @@ class PlayedImap:
     Attributes:
         commands: every command seen, without its tag.
         deaf: what is sent to it is not answered any more.
+        continued: the tagged status after a line without a command (DONE, or SASL).
     """
 
     def __init__(
@@ -56,6 +57,7 @@ class PlayedImap:
         self.commands: list[str] = []
         self.connections_count = 0
         self.deaf = False
+        self.continued = b"OK done"
         self._open: list[socket.socket] = []
 
     def __enter__(self) -> Self:
@@ -92,7 +94,7 @@ class PlayedImap:
                 if self.deaf:
                     continue
                 if not command:
-                    sock.sendall(last_tag + b" OK done\r\n")  # DONE
+                    sock.sendall(last_tag + b" " + self.continued + b"\r\n")
                     continue
                 last_tag = tag
                 self.commands.append(command.decode("latin-1"))

@@ -61,7 +61,7 @@ EVENTS = {
 }
 """Every event of the program and what it means."""
 
-LIBRARIES = ("imapclient", "imaplib", "apscheduler", "peewee")
+LIBRARIES = ("imapclient", "imaplib", "apscheduler", "peewee", "msal", "google", "urllib3")
 SECRET = {"authorization", "body", "credential", "literal", "password", "raw", "secret", "token"}
 PERSONAL = {"address", "header", "recipient", "recipients", "sender", "subject", "username"}
 HIDDEN = "<hidden>"

@@ -17,6 +17,7 @@ from collector.cli import (
     demo,
     export,
     list_,
+    login,
     migrate,
     prove,
     rebuild,
@@ -48,7 +49,20 @@ app = typer.Typer(
     ),
 )
 
-COMMANDS = (demo, check, run, collect, backfill, verify, reconcile, status, list_, show, export)
+COMMANDS = (
+    demo,
+    check,
+    login,
+    run,
+    collect,
+    backfill,
+    verify,
+    reconcile,
+    status,
+    list_,
+    show,
+    export,
+)
 for module in (*COMMANDS, report, prove, check_proof, rebuild, migrate):
     name = module.__name__.rpartition(".")[2].rstrip("_").replace("_", "-")
     app.command(name=name)(module.command)

@@ -109,7 +109,7 @@ def _digest(file: ConfigFile) -> str:
     facts = file.model_dump(
         mode="json",
         exclude={
-            "mailboxes": {"__all__": {"password_command"}},
+            "mailboxes": {"__all__": {"password_command", "token_command"}},
             "evidence": {"key_command", "anchor_urls"},
         },
     )
@@ -145,7 +145,8 @@ def _what(error: ErrorDetails) -> tuple[str, str]:
 
 def _nearest(loc: tuple[int | str, ...]) -> str:
     """Return a hint for the unknown key at ``loc``."""
-    section, key = (SECTIONS[str(loc[0])] if len(loc) > 1 else ConfigFile), str(loc[-1])
+    tables = [str(each) for each in loc[:-1] if each in SECTIONS]
+    section, key = (SECTIONS[tables[-1]] if tables else ConfigFile), str(loc[-1])
     if key == "password":
         return f"a password does not belong in this file; {ONE_SECRET}"
     known = [field.alias or name for name, field in section.model_fields.items()]
@@ -161,6 +162,8 @@ def _where(error: ErrorDetails, table: Table) -> str:
             mailbox = table["mailbox"][index]
             name = mailbox.get("name") if isinstance(mailbox, dict) else None
             place = [f"[[mailbox]] {name if isinstance(name, str) else f'number {index + 1}'}"]
+            if keys[:1] == ["oauth"]:
+                place, keys = [*place, "[mailbox.oauth]"], keys[1:]
         case ("archive" | "log" | "evidence" as section, *keys):
             place = [f"[{section}]"]
         case keys:

@@ -23,7 +23,14 @@ from pydantic import (
 
 from collector.config.envelopes import EnvelopeSettings
 from collector.config.evidence import EvidenceSettings
-from collector.config.password import Password, PasswordCommand, PasswordFile, PasswordVariable
+from collector.config.oauth import OauthSettings
+from collector.config.password import (
+    Password,
+    PasswordCommand,
+    PasswordFile,
+    PasswordVariable,
+    SecretFile,
+)
 from collector.config.values import (
     Bytes,
     FilePath,
@@ -42,8 +49,8 @@ IMAP_PORT = 143
 INBOX = "INBOX"
 POLL = within(1, 3600, "1s to 1h")  # a longer silence counts as an alarm
 SIZE = within(1024**2, 8 * 1024**3 - 1, "1 MiB to below 8 GiB")  # a tar header's limit (POSIX)
-SECRET_KEYS = ("password_file", "password_env", "password_command")
-ONE_SECRET = f"give exactly one of {', '.join(SECRET_KEYS)}"
+SECRET_KEYS = ("password_file", "password_env", "password_command", "token_command", "oauth")
+ONE_SECRET = f"give exactly one of {', '.join(SECRET_KEYS[:-1])}, or [mailbox.oauth]"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _HOST = re.compile(r"[A-Za-z0-9._-]+|[0-9A-Fa-f:.]+")
 
@@ -78,6 +85,8 @@ class MailboxSettings(EnvelopeSettings):
     password_file: Path | None = None
     password_env: Text | None = None
     password_command: Annotated[tuple[Text, ...], Field(min_length=1)] | None = None
+    token_command: Annotated[tuple[Text, ...], Field(min_length=1)] | None = None
+    oauth: OauthSettings | None = None
     folders: Texts = (INBOX,)
     backfill_folders: Texts = ()
     poll_interval_s: Annotated[Seconds, Field(alias="poll_interval"), POLL] = 30.0
@@ -98,10 +107,22 @@ class MailboxSettings(EnvelopeSettings):
     def password(self) -> Password:
         """What tells the password; nothing is read before it is called."""
         if self.password_file is not None:
-            return PasswordFile(self.password_file, self._directory)
+            return PasswordFile(SecretFile(self.password_file, self._directory))
         if self.password_env is not None:
             return PasswordVariable(self.password_env)
         return PasswordCommand(self.password_command or ())
+
+    @property
+    def takes_tokens(self) -> bool:
+        """Whether the mailbox is opened with access tokens, and not with a password."""
+        return self.token_command is not None or self.oauth is not None
+
+    def secret_files(self) -> list[SecretFile]:
+        """Return every file with a secret that is named."""
+        files = [] if self.oauth is None else self.oauth.secret_files()
+        if self.password_file is not None:
+            files.append(SecretFile(self.password_file, self._directory))
+        return files
 
     @field_validator("name")
     @classmethod
@@ -147,6 +168,7 @@ SECTIONS: dict[str, type[Section]] = {
     "mailbox": MailboxSettings,
     "log": LogSettings,
     "evidence": EvidenceSettings,
+    "oauth": OauthSettings,
 }
 
 

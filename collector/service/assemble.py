@@ -20,8 +20,10 @@ from collector.domain.custody import Policy
 from collector.domain.journal import JournalProfile
 from collector.ledger.ledger import Ledger
 from collector.ledger.migrate import migrate
+from collector.service.access import token_source
 from collector.service.evidence import open_checkpoints
 from collector.service.job import MailboxJob
+from collector.service.pulse import Pulse
 from collector.source.account import Account
 from collector.source.imap import ImapMailbox
 from collector.store.archive import Archive
@@ -113,6 +115,7 @@ def account_of(
         security=mailbox.security,
         username=mailbox.username,
         password=mailbox.password,
+        token=token_source(settings, mailbox),
         ca_file=mailbox.ca_file,
         spool_dir=spool_of(settings.archive.path),
         message_bytes_max=mailbox.message_bytes_max,
@@ -155,15 +158,17 @@ def mailbox_jobs(settings: Settings) -> list[MailboxJob]:
 
 
 def _job(settings: Settings, mailbox: MailboxSettings) -> MailboxJob:
-    job = MailboxJob(
+    pulse = Pulse()
+    account = account_of(settings, mailbox, pulse.beat)
+    return MailboxJob(
         name=mailbox.name,
         folders=mailbox.folders,
-        connect=lambda folder: ImapMailbox(account_of(settings, mailbox, job.pulse.beat), folder),
+        connect=lambda folder: ImapMailbox(account, folder),
         policy=policy_of(mailbox),
         poll_interval_s=mailbox.poll_interval_s,
         idle=mailbox.idle,
+        pulse=pulse,
     )
-    return job
 
 
 def migrate_ledger(settings: Settings) -> list[str]:

@@ -16,8 +16,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from collector.domain.errors import ConfigError
+from collector.domain.foreign import clean
 from collector.source.account import Account
-from collector.source.refusal import clean
 
 CHALLENGE_BYTES_MAX = 16 * 1024
 TOLD = ("status", "schemes", "scope")

@@ -22,10 +22,11 @@ from imapclient.imap_utf7 import encode as encode_utf7
 
 from collector.domain.access import AccessToken
 from collector.domain.errors import ConfigError
+from collector.domain.foreign import clean
 from collector.source.account import Account
 from collector.source.bearer import Mechanism, choose_mechanism, complaint_of
 from collector.source.lines import searched
-from collector.source.refusal import Ended, LoginRefused, Refused, TokenRefused, clean
+from collector.source.refusal import Ended, LoginRefused, Refused, TokenRefused
 from collector.source.wire import LITERAL, Wire
 
 UIDS_MAX = 1000

@@ -1,7 +1,7 @@
 """Turns what a server or the network said into an error of ours, with a waiting time.
 
 Rule: one table; what it does not know is passing, and the service chooses the pause.
-Texts of servers are cut, kept to printable ASCII, and freed of mail addresses.
+Texts of servers are told as ``domain/foreign.py`` cleans them.
 
 Texts and times: imap reference, 2.7; response codes: RFC 5530.
 """
@@ -17,14 +17,12 @@ from dataclasses import dataclass
 from imapclient.exceptions import CapabilityError
 
 from collector.domain.errors import CollectorError, ConfigError, CycleError, LoginError
+from collector.domain.foreign import clean
 
 MINUTE_S = 60.0
 HOUR_S = 3600.0
 DAY_S = 86400.0
 
-TEXT_CHARS_MAX = 200
-_ADDRESS = re.compile(r"[^\s<>()\"']+@[^\s<>()\"']+")
-_UNPRINTABLE = re.compile(r"[^ -~]+")
 _BACKOFF = re.compile(r"Suggested Backoff Time: (\d{1,9}) milliseconds", re.IGNORECASE)
 
 
@@ -73,7 +71,7 @@ def _known(text: str, hint: str, **rest: object) -> _Known:
 _RIGHTS = "give the account its rights on the mailbox; `collector check` shows them"
 _LATER = "the server says it is passing"
 _CREDENTIALS = "check username and password; asked again in an hour, so that nothing is locked"
-_TOKEN = (
+_REFUSED_TWICE = (
     "a fresh token was refused, too: check scope, tenant and username, and that the application "
     "may open this mailbox; asked again in an hour"
 )
@@ -117,14 +115,6 @@ KNOWN = (
 )
 
 _UNKNOWN = _known("", _CREDENTIALS)
-
-
-def clean(text: str | bytes) -> str:
-    """Return a server's text as it may be logged."""
-    if isinstance(text, bytes):
-        text = text.decode("ascii", "replace")
-    text = _ADDRESS.sub("<address>", _UNPRINTABLE.sub(" ", text[: 4 * TEXT_CHARS_MAX]))
-    return text.strip()[:TEXT_CHARS_MAX]
 
 
 def of_message(error: BaseException) -> bool:
@@ -183,7 +173,7 @@ class Complaints:
             return ConfigError(f"{what}: {reason}", subject=subject, hint=hint)
         known = _find(reason)
         if isinstance(error, LoginRefused) and (known is None or known.error is LoginError):
-            hint = _TOKEN if isinstance(error, TokenRefused) else (known or _UNKNOWN).hint
+            hint = _REFUSED_TWICE if isinstance(error, TokenRefused) else (known or _UNKNOWN).hint
             return LoginError(f"{what}: {reason}", subject=subject, hint=hint)
         if known is None:
             return CycleError(f"{what}: {reason}", subject=subject, hint=_network_hint(error))

@@ -43,6 +43,7 @@ EVENTS = {
     "mailbox.refused": "archived and proven, but the mailbox does not let messages go",
     "mailbox.renumbered": "UIDVALIDITY changed; everything in it is collected again",
     "mailbox.restored": "the server's next UID fell; nothing is deleted in this cycle",
+    "mailbox.throttled": "the server asked an earlier run to be left alone, and is",
     "message.cleared": "proof and intent to delete are written down, the deletion is asked for",
     "message.committed": "a message is ours: durable in a segment, named by the ledger",
     "message.quarantined": "archived, but its envelope was not understood",

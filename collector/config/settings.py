@@ -16,6 +16,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import (
     Field,
     PrivateAttr,
+    StrictInt,
     ValidationInfo,
     field_validator,
     model_validator,
@@ -43,12 +44,14 @@ from collector.config.values import (
     refused,
     within,
 )
+from collector.source.providers import AUTO, NAMES
 
 IMAPS_PORT = 993
 IMAP_PORT = 143
 INBOX = "INBOX"
 POLL = within(1, 3600, "1s to 1h")  # a longer silence counts as an alarm
 SIZE = within(1024**2, 8 * 1024**3 - 1, "1 MiB to below 8 GiB")  # a tar header's limit (POSIX)
+DAILY = within(1024**2, 1024**4, "1 MiB to 1024 GiB")
 SECRET_KEYS = ("password_file", "password_env", "password_command", "token_command", "oauth")
 ONE_SECRET = f"give exactly one of {', '.join(SECRET_KEYS[:-1])}, or [mailbox.oauth]"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -87,6 +90,7 @@ class MailboxSettings(EnvelopeSettings):
     password_command: Annotated[tuple[Text, ...], Field(min_length=1)] | None = None
     token_command: Annotated[tuple[Text, ...], Field(min_length=1)] | None = None
     oauth: OauthSettings | None = None
+    provider: str = AUTO
     folders: Texts = (INBOX,)
     backfill_folders: Texts = ()
     poll_interval_s: Annotated[Seconds, Field(alias="poll_interval"), POLL] = 30.0
@@ -96,7 +100,9 @@ class MailboxSettings(EnvelopeSettings):
     deleted_folder: Text | None = None
     exclusive: Flag = False
     message_bytes_max: Annotated[Bytes, Field(alias="message_size_max"), SIZE] = 2 * 1024**3
-    size_is_hint: Flag = False
+    size_is_hint: Flag | None = None
+    daily_bytes_max: Annotated[Annotated[Bytes, DAILY] | None, Field(alias="daily_size_max")] = None
+    connections_max: Annotated[StrictInt, Field(ge=1, le=100)] | None = None
     _directory: Path = PrivateAttr()
 
     def model_post_init(self, context: Any, /) -> None:  # noqa: ANN401 - pydantic's signature
@@ -130,6 +136,13 @@ class MailboxSettings(EnvelopeSettings):
         if not _NAME.fullmatch(name):
             raise refused("this name cannot be used", "letters, digits, dot, dash, underscore")
         return name
+
+    @field_validator("provider")
+    @classmethod
+    def _known_provider(cls, provider: str) -> str:
+        if provider not in NAMES:
+            raise refused("this provider has no preset", f"known are {', '.join(NAMES)}")
+        return provider
 
     @field_validator("host")
     @classmethod

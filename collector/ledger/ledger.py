@@ -45,6 +45,7 @@ from collector.ledger.query import (
     Record,
     SetAsideMessage,
 )
+from collector.ledger.throttles import Throttles
 
 EVENTS_MAX = 1_000
 UNLOGGED_MAX = 1_000
@@ -56,11 +57,13 @@ class Ledger:
 
     Attributes:
         log: the Merkle tree over entries and events, as it is read.
+        throttles: how much the servers of the mailboxes let us have.
     """
 
     def __init__(self, database: LedgerDatabase) -> None:
         self._database = database
         self.log = Log(database)
+        self.throttles = Throttles(database)
         self._second = LedgerDatabase(database.path)
 
     @classmethod

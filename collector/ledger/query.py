@@ -92,6 +92,27 @@ class SetAsideMessage:
 
 
 @dataclass(frozen=True, slots=True)
+class Throttled:
+    """What a mail server asked for.
+
+    Attributes:
+        throttle: what it limits, as in ``ThrottledError``.
+        until_at: it wants to be left alone until then.
+    """
+
+    throttle: str
+    until_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Downloaded:
+    """How much a mailbox handed over in the hour that began at ``hour_at``."""
+
+    hour_at: datetime
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class DayFigures:
     """What became of the messages that one folder had archived on one day (UTC).
 

@@ -33,6 +33,8 @@ from collector.store.writer import ArchiveWriter
 log = structlog.get_logger("collector.service")
 
 LEDGER = "ledger.db"
+FITTED = ("deleted_folder", "size_is_hint", "daily_bytes_max", "connections_max")
+"""Settings that the preset of a provider fills in where nobody configured them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,9 +121,13 @@ def account_of(
         ca_file=mailbox.ca_file,
         spool_dir=spool_of(settings.archive.path),
         message_bytes_max=mailbox.message_bytes_max,
+        provider=mailbox.provider,
+        configured=frozenset(each for each in FITTED if getattr(mailbox, each) is not None),
         deleted_folder=mailbox.deleted_folder,
         exclusive=mailbox.exclusive,
-        size_is_hint=mailbox.size_is_hint,
+        size_is_hint=bool(mailbox.size_is_hint),
+        daily_bytes_max=mailbox.daily_bytes_max,
+        connections_max=mailbox.connections_max,
         progress=progress,
         alert=lambda text: log.warning("server.alerted", mailbox=mailbox.name, text=text),
     )

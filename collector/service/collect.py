@@ -15,12 +15,14 @@ from structlog.contextvars import bound_contextvars
 
 from collector.config import MailboxSettings, Settings
 from collector.custody.cycle import run_cycle
+from collector.custody.ration import LedgerRation
 from collector.custody.watch import Watch, utc_now
 from collector.domain.custody import Policy, Summary
-from collector.domain.errors import ConfigError, CycleError
+from collector.domain.errors import ConfigError, CycleError, ThrottledError
 from collector.domain.mailbox import MailboxId
 from collector.service.assemble import House, account_of, policy_of
 from collector.service.job import report_cycle
+from collector.service.throttle import find_throttle, note_throttle, still_throttled
 from collector.source.imap import ImapMailbox
 
 
@@ -123,12 +125,16 @@ def run_until_done(house: House, settings: Settings, work: Iterable[Work], watch
         if watch.stop():
             break
         mailbox = ImapMailbox(account_of(settings, each.mailbox, watch.progress), each.folder)
+        mailbox.ration = LedgerRation(each.mailbox.name, house.ledger.throttles, utc_now)
         try:
             with bound_contextvars(mailbox=each.mailbox.name):
+                _heed_throttle(house, mailbox, each)
                 done = _cycles(house, mailbox, each, watch)
             outcome.summary = _and(outcome.summary, done)
         except (CycleError, ConfigError) as error:
             house.ledger.note_cycle(_id(each), utc_now(), None, str(error))
+            if isinstance(error, ThrottledError):
+                note_throttle(house.ledger, each.mailbox.name, error, utc_now())
             outcome.errors.append(error)
             if isinstance(error, CycleError) and error.done:
                 outcome.summary = _and(outcome.summary, error.done)
@@ -137,6 +143,22 @@ def run_until_done(house: House, settings: Settings, work: Iterable[Work], watch
     outcome.elapsed_s = time.monotonic() - began_s
     house.intake.finish_sealing(watch.stop)
     return outcome
+
+
+def _heed_throttle(house: House, mailbox: ImapMailbox, work: Work) -> None:
+    """Leave a server alone that asked for it, in this run or an earlier one.
+
+    Raises:
+        ThrottledError: it is not time yet.
+    """
+    now = utc_now()
+    found = find_throttle(house.ledger, work.mailbox.name, now)
+    if found is None:
+        return
+    if found.until_at > now:
+        raise still_throttled(found, work.mailbox.name, now)
+    mailbox.resume(found.throttle)
+    house.ledger.throttles.forget(work.mailbox.name)
 
 
 def _cycles(house: House, mailbox: ImapMailbox, work: Work, watch: Watch) -> Summary:

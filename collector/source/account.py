@@ -61,7 +61,7 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """One configured mailbox, as the source needs it.
+    r"""One configured mailbox, as the source needs it.
 
     Attributes:
         name: the mailbox's name in the configuration.
@@ -71,9 +71,16 @@ class Account:
         ca_file: the only certificate authority to trust; ``None``: the system's.
         spool_dir: for large messages on their way; nothing stays there.
         message_bytes_max: a larger message is not fetched.
-        deleted_folder: where messages are moved on a server without UIDPLUS.
+        provider: kind of server; ``auto``: as it shows itself.
+        configured: names of the fields below that an administrator set: a preset of the
+            provider leaves them alone.
+        deleted_folder: where messages are moved on a server without UIDPLUS; a name, or
+            a special-use attribute (``\Trash``, RFC 6154).
+        moves: expunging does not delete on this server, moving does.
         exclusive: no other client changes this mailbox: plain EXPUNGE is allowed.
         size_is_hint: RFC822.SIZE may differ from what is handed over (Exchange).
+        daily_bytes_max: so much may be downloaded in 24 hours, ``None``: any amount.
+        connections_max: the server allows so many at a time, ``None``: not known.
         progress: called while bytes arrive, at most once a second.
         alert: called with an ``[ALERT]`` of the server, which a person must read
             (RFC 9051, section 7.1).
@@ -89,9 +96,14 @@ class Account:
     token: TokenSource | None = field(default=None, repr=False)
     ca_file: Path | None = None
     message_bytes_max: int = MESSAGE_BYTES_MAX
+    provider: str = "auto"
+    configured: frozenset[str] = frozenset()
     deleted_folder: str | None = None
+    moves: bool = False
     exclusive: bool = False
     size_is_hint: bool = False
+    daily_bytes_max: int | None = None
+    connections_max: int | None = None
     progress: Callable[[], None] = field(default=_nothing, repr=False)
     alert: Callable[[str], None] = field(default=_nobody_reads, repr=False)
     limits: Limits = field(default_factory=Limits)

@@ -17,7 +17,9 @@ from dataclasses import dataclass
 from collector.domain.errors import CollectorError, CycleError
 from collector.source.account import Account
 from collector.source.client import Client, quoted
+from collector.source.fitting import fitted, provider_of
 from collector.source.lines import exists_of
+from collector.source.providers import GENERIC
 from collector.source.refusal import (
     SERVER_FAULTS,
     Complaints,
@@ -66,10 +68,17 @@ class Session:
 
 
 class Connection:
-    """Opens sessions, guards their use, and translates what goes wrong."""
+    """Opens sessions, guards their use, and translates what goes wrong.
+
+    Attributes:
+        account: fitted to the server, once there was a session.
+        provider: the kind of server, likewise.
+    """
 
     def __init__(self, account: Account, folder: str) -> None:
+        self._configured = account
         self.account = account
+        self.provider = GENERIC
         self.folder = folder
         self.complaints = Complaints()
         self._session: Session | None = None
@@ -89,12 +98,7 @@ class Connection:
             CycleError: the folder has another UIDVALIDITY now.
         """
         if self._session is None:
-            client = connect(self.account)
-            try:
-                self._session = Session(client, select(client, self.folder))
-            except BaseException:
-                client.wire.shutdown()
-                raise
+            self._session = self._opened()
         if uidvalidity not in {None, self._session.selected.uidvalidity}:
             raise CycleError(
                 "the folder was renumbered meanwhile",
@@ -102,6 +106,16 @@ class Connection:
                 hint="the next cycle collects it under its new UIDVALIDITY",
             )
         return self._session
+
+    def _opened(self) -> Session:
+        client = connect(self._configured)
+        try:
+            self.provider = provider_of(client, self._configured.provider)
+            self.account = fitted(self._configured, self.provider, client)
+            return Session(client, select(client, self.folder))
+        except BaseException:
+            client.wire.shutdown()
+            raise
 
     def reselect(self) -> Session:
         """Return a session with the folder selected just now.

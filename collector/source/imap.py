@@ -9,8 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from datetime import date
+from itertools import accumulate
 
 from collector.domain.custody import Proof
+from collector.domain.errors import CycleError
 from collector.domain.mailbox import (
     Announced,
     Fetched,
@@ -22,19 +24,24 @@ from collector.domain.mailbox import (
 )
 from collector.source.account import Account
 from collector.source.announcing import announce
-from collector.source.connection import Connection
+from collector.source.connection import Connection, Session
 from collector.source.handover import Handover
 from collector.source.idle import wait_for_exists
 from collector.source.listing import Uids, criteria_of, list_uids
+from collector.source.mailbox import Ration
 from collector.source.removal import removal_of, remove
 
 
 class ImapMailbox:
-    """One folder of one account; connects at the first use."""
+    """One folder of one account; connects at the first use.
+
+    Attributes:
+        ration: counts and limits what is handed over; ``None``: nobody does.
+    """
 
     def __init__(self, account: Account, folder: str) -> None:
+        self.ration: Ration | None = None
         self._mailbox = MailboxId(account.name, folder)
-        self._account = account
         self._connection = Connection(account, folder)
         self._listed_count = 0
         self._arrived = False
@@ -49,7 +56,7 @@ class ImapMailbox:
                 again = self._list(criteria)
                 listed = again if len(again.uids) >= len(listed.uids) else listed
             session = self._connection.session()
-            removal, because = removal_of(session.client, session.selected, self._account)
+            removal, because = self._removal(session)
         self._connection.complaints.forget()
         self._listed_count = len(listed.uids)
         self._arrived = listed.arrived
@@ -63,6 +70,10 @@ class ImapMailbox:
             removal_refused_because=because,
         )
 
+    def _removal(self, session: Session) -> tuple[Removal, str]:
+        account = self._connection.account
+        return removal_of(session.client, session.selected, account, self._mailbox.folder)
+
     def _list(self, criteria: bytes) -> Uids:
         session = self._connection.reselect()
         return list_uids(session.client, session.selected, criteria)
@@ -72,11 +83,41 @@ class ImapMailbox:
         if not refs:
             return []
         with self._connection.guarded("sizes cannot be asked for"):
+            self._left_bytes()
             return announce(self._connection.session(refs[0].uidvalidity).client, refs)
 
     def fetch(self, announced: Sequence[Announced]) -> Iterator[Fetched | Unfetched]:
         """Hand over each message as it arrives; one round trip for the batch."""
-        return iter(Handover(self._connection, announced)) if announced else iter(())
+        allowed = self._allowed(announced)
+        if not allowed:
+            return iter(())
+        handover = iter(Handover(self._connection, allowed))
+        return handover if self.ration is None else _counted(handover, self.ration)
+
+    def _left_bytes(self) -> int | None:
+        """Return how much may be handed over, ``None`` for any amount."""
+        limit = self._connection.account.daily_bytes_max
+        if self.ration is None or limit is None:
+            return None
+        return self.ration.left_bytes(limit)
+
+    def _allowed(self, announced: Sequence[Announced]) -> list[Announced]:
+        """Return the messages that fit into what is left; a first one always does.
+
+        A message larger than a whole day's budget would never come otherwise.
+        """
+        try:
+            left_bytes = self._left_bytes()
+        except CycleError:
+            return []  # an earlier batch of this window took the last of it
+        if left_bytes is None:
+            return list(announced)
+        sizes = accumulate(each.size_bytes or 0 for each in announced)
+        return [
+            each
+            for number, (each, sum_bytes) in enumerate(zip(announced, sizes, strict=True))
+            if number == 0 or sum_bytes <= left_bytes
+        ]
 
     def expunge(self, proofs: Sequence[Proof], removal: Removal) -> list[Proof]:
         """Delete exactly the proven messages; return those whose UID names another now."""
@@ -89,9 +130,18 @@ class ImapMailbox:
                 }
                 client = self._connection.session(uidvalidity).client
                 proven = {uid: each.size_bytes for uid, each in ours.items()}
-                found = remove(client, self._account, removal, proven)
+                found = remove(client, self._connection.account, removal, proven)
                 strangers += [ours[uid] for uid in found]
         return strangers
+
+    @property
+    def connections_max(self) -> int | None:
+        """How many connections at a time the server allows, ``None`` when not known."""
+        return self._connection.account.connections_max
+
+    def resume(self, throttle: str) -> None:
+        """Go on where an earlier run was told of this throttle."""
+        self._connection.complaints.resume(throttle)
 
     @property
     def offers_idle(self) -> bool:
@@ -114,3 +164,17 @@ class ImapMailbox:
     def close(self) -> None:
         """Log out."""
         self._connection.log_out()
+
+
+def _counted(
+    answers: Iterator[Fetched | Unfetched], ration: Ration
+) -> Iterator[Fetched | Unfetched]:
+    """Yield all answers, and count what came, however it ends."""
+    size_bytes = 0
+    try:
+        for answer in answers:
+            if isinstance(answer, Fetched):
+                size_bytes += answer.raw.size_bytes
+            yield answer
+    finally:
+        ration.took(size_bytes)

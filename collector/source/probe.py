@@ -111,7 +111,7 @@ class _Probe:
         """Select the folder; look at how messages can leave it."""
         selected = select(self._connected, self._folder)
         yield self._finding("folder", Grade.OK, f"{selected.exists} messages")
-        removal, because = removal_of(self._connected, selected, self._account)
+        removal, because = removal_of(self._connected, selected, self._account, self._folder)
         if removal is Removal.UID_EXPUNGE and self._connected.has_capability("X-GM-EXT-1"):
             hint = "set deleted_folder to the folder with \\Trash; this server keeps all else"
             yield self._finding("deletion", Grade.WARNING, "only takes a label off", hint)

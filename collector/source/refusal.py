@@ -16,7 +16,13 @@ from dataclasses import dataclass
 
 from imapclient.exceptions import CapabilityError
 
-from collector.domain.errors import CollectorError, ConfigError, CycleError, LoginError
+from collector.domain.errors import (
+    CollectorError,
+    ConfigError,
+    CycleError,
+    LoginError,
+    ThrottledError,
+)
 from collector.domain.foreign import clean
 
 MINUTE_S = 60.0
@@ -54,6 +60,7 @@ class _Known:
         wait_s: pause after the first time; ``None``: the service chooses.
         again_s: pause when it comes again before anything succeeded.
         of_message: in an answer to FETCH it concerns that message alone.
+        throttle: what the server limits, when it wants to be left alone.
     """
 
     text: re.Pattern[str]
@@ -62,6 +69,7 @@ class _Known:
     wait_s: float | None = None
     again_s: float | None = None
     of_message: bool = False
+    throttle: str = ""
 
 
 def _known(text: str, hint: str, **rest: object) -> _Known:
@@ -82,12 +90,14 @@ KNOWN = (
         "the account may not open this mailbox, or Microsoft limits new logins",
         wait_s=5 * MINUTE_S,
         again_s=HOUR_S,
+        throttle="logins",
     ),
     _known(
         r"\[OVERQUOTA\].*bandwidth|bandwidth limits",
         "the daily limit of the account is used up",
         wait_s=HOUR_S,
         again_s=DAY_S,
+        throttle="bandwidth",
     ),
     _known(
         r"too many simultaneous connections|maximum number of connections|max_userip_connections",
@@ -148,6 +158,10 @@ class Complaints:
     def __init__(self) -> None:
         self._last: _Known | None = None
 
+    def resume(self, throttle: str) -> None:
+        """Go on where an earlier run was told of this throttle."""
+        self._last = next((each for each in KNOWN if each.throttle == throttle != ""), self._last)
+
     def forget(self) -> None:
         """Note that something succeeded."""
         self._last = None
@@ -167,7 +181,9 @@ class Complaints:
             wait_s = min(max(int(backoff[1]) / 1000, 1.0), DAY_S)
             hint = f"the server asks to wait {wait_s:.0f} s"
             text = f"{what}: {reason}"
-            return CycleError(text, subject=subject, hint=hint, retry_after_s=wait_s)
+            return ThrottledError(
+                text, subject=subject, hint=hint, retry_after_s=wait_s, throttle="requests"
+            )
         if isinstance(error, CapabilityError):
             hint = 'use security = "tls" with the port for it, or let the server offer STARTTLS'
             return ConfigError(f"{what}: {reason}", subject=subject, hint=hint)
@@ -177,11 +193,20 @@ class Complaints:
             return LoginError(f"{what}: {reason}", subject=subject, hint=hint)
         if known is None:
             return CycleError(f"{what}: {reason}", subject=subject, hint=_network_hint(error))
-        wait_s_or_none = known.again_s if known is self._last else known.wait_s
+        return self._of_known(known, f"{what}: {reason}", subject)
+
+    def _of_known(self, known: _Known, text: str, subject: str) -> CycleError:
+        pause_s = known.again_s if known is self._last else known.wait_s
         self._last = known
-        return known.error(
-            f"{what}: {reason}", subject=subject, hint=known.hint, retry_after_s=wait_s_or_none
-        )
+        if known.throttle and pause_s is not None:
+            return ThrottledError(
+                text,
+                subject=subject,
+                hint=known.hint,
+                retry_after_s=pause_s,
+                throttle=known.throttle,
+            )
+        return known.error(text, subject=subject, hint=known.hint, retry_after_s=pause_s)
 
 
 def _find(text: str) -> _Known | None:

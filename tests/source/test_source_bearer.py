@@ -63,6 +63,7 @@ def test_a_valid_token_logs_in(server, tmp_path, hidden, at_once) -> None:
             assert len(mailbox.poll().uids) == 1
         (login,) = [each for each in proxy.commands if each.startswith("AUTHENTICATE")]
     assert login.split()[1] == ("XOAUTH2" if hidden else "OAUTHBEARER")
+    assert len(login.split()) == (3 if at_once else 2)
     assert issuer.asked == [False]
 
 

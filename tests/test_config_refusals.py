@@ -140,6 +140,20 @@ MISTAKES = [
     ),
     (
         "host =",
+        'provider = "gmial"\nhost =',
+        "this provider has no preset",
+        f"{JOURNAL}: provider",
+        "known are auto, gmail, exchange, dovecot, cyrus, courier, generic",
+    ),
+    (
+        "host =",
+        'daily_size_max = "1 kB"\nhost =',
+        "this is out of bounds",
+        f"{JOURNAL}: daily_size_max",
+        "possible is 1 MiB to 1024 GiB",
+    ),
+    (
+        "host =",
         "folders = []\nhost =",
         "there is no folder",
         f"{JOURNAL}: folders",

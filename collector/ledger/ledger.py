@@ -22,6 +22,7 @@ from collector.domain.errors import ConfigError, MessageError
 from collector.domain.evidence import Event
 from collector.domain.mailbox import Listing, MailboxId, MessageRef
 from collector.ledger import (
+    arrivals,
     consistency,
     days,
     entries,
@@ -37,6 +38,7 @@ from collector.ledger.log import Log
 from collector.ledger.migrate import SyncDirectory, check_migrated, is_unmade, migrate
 from collector.ledger.query import (
     EVERYTHING,
+    Arrivals,
     DayFigures,
     Filter,
     LogProblem,
@@ -273,6 +275,11 @@ class Ledger:
     def day_figures(self, since: datetime, before: datetime) -> list[DayFigures]:
         """Return by day and folder what became of the messages archived in [since, before)."""
         return days.day_figures(self._database, since, before)
+
+    def arrivals(self, since: datetime, mailbox: str = "") -> Arrivals:
+        """Return what arrived since then in one mailbox or in all, of the newest entries."""
+        with self._database.reading():
+            return arrivals.arrivals(self._database, since, mailbox)
 
     def mailbox_status(self) -> list[MailboxStatus]:
         """Return how every folder stands, by name."""

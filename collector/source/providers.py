@@ -17,10 +17,15 @@ TRASH = r"\Trash"
 
 @dataclass(frozen=True, slots=True)
 class Remark:
-    """What a person must see to on such a server, and no client can look at."""
+    """What no client can look at on such a server.
+
+    Attributes:
+        must_act: a person must see to it before the first run.
+    """
 
     detail: str
     hint: str
+    must_act: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +76,14 @@ PROVIDERS: dict[str, Provider] = {
                     "IMAP shows only a part of a folder when its size is limited",
                     "Gmail settings, Forwarding and POP/IMAP: do not limit the number of messages "
                     "(maxFolderSize 0)",
+                    must_act=True,
                 ),
                 Remark(
                     "an expunge only takes a label off, so messages are moved to the folder with "
                     "\\Trash, which Gmail empties after 30 days",
                     "Gmail settings: Auto-Expunge off (autoExpunge false), and what is expunged is "
                     "deleted for ever (expungeBehavior deleteForever)",
+                    must_act=True,
                 ),
                 Remark(
                     "the mailbox takes 60 messages a minute and 3,600 an hour, and bounces more",
@@ -112,6 +119,7 @@ PROVIDERS: dict[str, Provider] = {
                 Remark(
                     "the server may drop a delivery whose Message-ID it has seen",
                     "duplicatesuppression: no, in imapd.conf",
+                    must_act=True,
                 ),
             ),
         ),

@@ -10,7 +10,7 @@ from rich.markup import escape
 
 from collector.cli.start import print_json, settings_of
 from collector.domain.finding import Finding, Grade
-from collector.service.check import Judgement, Verdict, check, judge
+from collector.service.check import Judgement, Readiness, check, judge
 from collector.service.exit_code import ExitCode
 from collector.service.facts import finding_facts
 
@@ -19,10 +19,10 @@ MARKS = {
     Grade.WARNING: "[yellow]warning[/yellow]",
     Grade.FAILED: "[red]failed [/red]",
 }
-VERDICTS = {
-    Verdict.READY: "[green]ready[/green]",
-    Verdict.READY_WITH_WARNINGS: "[yellow]ready, with warnings[/yellow]",
-    Verdict.NOT_READY: "[red]not ready[/red]",
+READINESS = {
+    Readiness.READY: "[green]ready[/green]",
+    Readiness.READY_WITH_WARNINGS: "[yellow]ready, with warnings[/yellow]",
+    Readiness.NOT_READY: "[red]not ready[/red]",
 }
 
 
@@ -49,7 +49,7 @@ def command(
         print_json({"verdict": verdict, "todo": list(judgement.todo), "findings": facts})
     else:
         _print_judgement(console, judgement)
-    not_ready = judgement.verdict is Verdict.NOT_READY
+    not_ready = judgement.verdict is Readiness.NOT_READY
     raise typer.Exit(ExitCode.LATER if not_ready else ExitCode.DONE)
 
 
@@ -62,6 +62,6 @@ def print_finding(console: Console, finding: Finding) -> None:
 
 
 def _print_judgement(console: Console, judgement: Judgement) -> None:
-    console.print(f"\n{VERDICTS[judgement.verdict]}")
+    console.print(f"\n{READINESS[judgement.verdict]}")
     for number, each in enumerate(judgement.todo, 1):
         console.print(escape(f"{number:>3}. {each}"))

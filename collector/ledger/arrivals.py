@@ -22,7 +22,7 @@ FROM (
     SELECT r.size_bytes, e.stored_bytes, COALESCE(r.internal_date, r.fetched_at) AS at
     FROM receipts r JOIN entries e ON e.seq = r.seq JOIN folders f ON f.id = r.folder_id
     WHERE r.seq > (SELECT COALESCE(MAX(seq), 0) FROM entries) - ? AND (? = '' OR f.mailbox = ?)
-) WHERE at >= ?
+) AS newest WHERE at >= ?
 """
 
 

@@ -125,7 +125,14 @@ def _certificate(pem: bytes, path: str) -> dict[str, Any]:
             subject=path,
             hint="write both into it in PEM form: openssl pkcs12 -in file.pfx -out file.pem -nodes",
         )
-    return {"private_key": _part(text, "PRIVATE KEY"), "public_certificate": text}
+    key = _part(text, "PRIVATE KEY")
+    if "ENCRYPTED" in key:
+        raise ConfigError(
+            "the key of this certificate is locked with a password",
+            subject=path,
+            hint="write it without one, and close the file: openssl pkey -in file.pem -out key.pem",
+        )
+    return {"private_key": key, "public_certificate": text}
 
 
 def _part(text: str, name: str) -> str:

@@ -14,10 +14,11 @@ from enum import Enum
 
 from collector.config import MailboxSettings, Settings
 from collector.custody.watch import utc_now
+from collector.domain.custody import Policy
 from collector.domain.errors import CollectorError
 from collector.domain.finding import Finding, Grade
 from collector.ledger.ledger import Ledger
-from collector.service.assemble import account_of, open_reading, profile_of
+from collector.service.assemble import account_of, open_reading, policy_of
 from collector.service.check_machine import (
     check_clock,
     check_directory,
@@ -40,7 +41,7 @@ WAY_IN = {"dns", "connection", "certificate", "token", "login", "folder"}
 """Without one of these no message can be looked at."""
 
 
-class Verdict(Enum):
+class Readiness(Enum):
     """What all findings come to."""
 
     READY = "ready"
@@ -52,7 +53,7 @@ class Verdict(Enum):
 class Judgement:
     """The verdict and what a person should do, the worst first, each once."""
 
-    verdict: Verdict
+    verdict: Readiness
     todo: tuple[str, ...]
 
 
@@ -61,8 +62,8 @@ def judge(findings: Sequence[Finding]) -> Judgement:
     failed = [each for each in findings if each.grade is Grade.FAILED]
     warned = [each for each in findings if each.grade is Grade.WARNING]
     todo = [f"{each.subject}: {each.hint or each.detail}" for each in [*failed, *warned]]
-    verdict = Verdict.READY_WITH_WARNINGS if warned else Verdict.READY
-    return Judgement(Verdict.NOT_READY if failed else verdict, tuple(dict.fromkeys(todo)))
+    verdict = Readiness.READY_WITH_WARNINGS if warned else Readiness.READY
+    return Judgement(Readiness.NOT_READY if failed else verdict, tuple(dict.fromkeys(todo)))
 
 
 def check(settings: Settings) -> Iterator[Finding]:
@@ -83,7 +84,7 @@ def check(settings: Settings) -> Iterator[Finding]:
         for mailbox in settings.mailboxes:
             yield from _mailbox(settings, mailbox, ledger, backlog)
         rate = arrival_rate(ledger, utc_now()) if ledger is not None else None
-        yield check_disk(root, backlog.size_bytes, rate)
+        yield check_disk(root, backlog, rate)
 
 
 def _ledger(settings: Settings, stack: ExitStack) -> Ledger | None:
@@ -107,7 +108,7 @@ def _mailbox(
             reached &= finding.grade is not Grade.FAILED or finding.name not in WAY_IN
             yield finding
         if reached:
-            yield from check_sample(account, folder, profile_of(mailbox), ledger, backlog)
+            yield from check_sample(account, folder, _policy(mailbox, folder), ledger, backlog)
         if time.monotonic() > until_s:
             yield Finding(
                 "time",
@@ -117,3 +118,9 @@ def _mailbox(
                 "the server is slow; run `collector check` again",
             )
             return
+
+
+def _policy(mailbox: MailboxSettings, folder: str) -> Policy:
+    """Return the policy of a folder; one that is only backfilled is never emptied."""
+    policy = policy_of(mailbox)
+    return policy if folder in mailbox.folders else replace(policy, delete=False)

@@ -20,6 +20,7 @@ from collector.ledger.ledger import Ledger
 from collector.service.access import kept_tokens
 from collector.service.evidence import KEY, directory_of
 from collector.service.forecast import Rate
+from collector.service.sample import Backlog
 from collector.store.probe import reaches_medium
 
 FREE_BYTES_LOW = 1024**3
@@ -65,19 +66,19 @@ def check_medium(root: Path) -> Finding:
     )
 
 
-def check_disk(root: Path, waiting_bytes: int, rate: Rate | None) -> Finding:
+def check_disk(root: Path, backlog: Backlog, rate: Rate | None) -> Finding:
     """Say how long the disk lasts: for what waits, and at the present rate."""
     free_bytes = shutil.disk_usage(_nearest(root)).free
     detail = f"{free_bytes // MIB} MiB free"
-    needed_bytes = waiting_bytes * STORED_SHARE
-    if waiting_bytes:
-        detail += f"; {waiting_bytes // MIB} MiB wait in the mailboxes"
+    needed_bytes = backlog.size_bytes * STORED_SHARE
+    if backlog.count:
+        detail += f"; {backlog.count} messages wait, {backlog.size_bytes // MIB} MiB"
     days_left = None
     if rate is not None and rate.stored_bytes_day > 0:
         days_left = max(0.0, free_bytes - needed_bytes) / rate.stored_bytes_day
         detail += (
             f"; full in {min(days_left, 99_999):.0f} days at {rate.stored_bytes_day / MIB:.1f} MiB "
-            f"a day (seen for {rate.seen_days:.0f} days)"
+            f"and {rate.messages_day:.0f} messages a day (seen for {rate.seen_days:.0f} days)"
         )
     short = days_left is not None and days_left < DAYS_LEFT_WARNING
     if free_bytes - needed_bytes < FREE_BYTES_LOW or short:

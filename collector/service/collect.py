@@ -128,8 +128,10 @@ def run_until_done(house: House, settings: Settings, work: Iterable[Work], watch
         mailbox.ration = LedgerRation(each.mailbox.name, house.ledger.throttles, utc_now)
         try:
             with bound_contextvars(mailbox=each.mailbox.name):
-                _heed_throttle(house, mailbox, each)
+                throttled = _heed_throttle(house, mailbox, each)
                 done = _cycles(house, mailbox, each, watch)
+            if throttled:
+                house.ledger.throttles.forget(each.mailbox.name)
             outcome.summary = _and(outcome.summary, done)
         except (CycleError, ConfigError) as error:
             house.ledger.note_cycle(_id(each), utc_now(), None, str(error))
@@ -145,8 +147,8 @@ def run_until_done(house: House, settings: Settings, work: Iterable[Work], watch
     return outcome
 
 
-def _heed_throttle(house: House, mailbox: ImapMailbox, work: Work) -> None:
-    """Leave a server alone that asked for it, in this run or an earlier one.
+def _heed_throttle(house: House, mailbox: ImapMailbox, work: Work) -> bool:
+    """Leave a server alone that asked for it; say whether it did, in this run or before.
 
     Raises:
         ThrottledError: it is not time yet.
@@ -154,11 +156,11 @@ def _heed_throttle(house: House, mailbox: ImapMailbox, work: Work) -> None:
     now = utc_now()
     found = find_throttle(house.ledger, work.mailbox.name, now)
     if found is None:
-        return
+        return False
     if found.until_at > now:
         raise still_throttled(found, work.mailbox.name, now)
     mailbox.resume(found.throttle)
-    house.ledger.throttles.forget(work.mailbox.name)
+    return True
 
 
 def _cycles(house: House, mailbox: ImapMailbox, work: Work, watch: Watch) -> Summary:

@@ -144,14 +144,16 @@ class MailboxJob:
         return self._open[folder]
 
     def _too_many(self) -> list[str]:
-        """Return whose connections must go before one more is opened; never the first folder's.
+        """Return whose connection must go before one more is opened.
 
-        One of what the server allows is left to others: `collector check`, a person.
+        One of what the server allows is left to others (`collector check`, a person), and
+        the first folder keeps its own for IDLE, as far as there are so many.
         """
         known = [each.connections_max for each in self._open.values() if each.connections_max]
         if not known or len(self._open) < max(1, min(known) - 1):
             return []
-        return [each for each in self._open if each != self.folders[0]][:1]
+        kept = self.folders[0] if min(known) > 1 else ""
+        return [each for each in self._open if each != kept][:1]
 
     def _can_idle(self) -> bool:
         first = self._open.get(self.folders[0])

@@ -10,10 +10,11 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from collector.domain.custody import Policy
 from collector.domain.errors import CollectorError
 from collector.domain.finding import Finding, Grade
 from collector.domain.journal import JournalFormat, JournalProfile, Kind, Trust, Unwrapped
-from collector.domain.mailbox import Announced, Fetched, Listing
+from collector.domain.mailbox import Announced, Fetched, Listing, Removal
 from collector.formats.flags import ENVELOPE_UNKNOWN
 from collector.formats.unwrap import unwrap
 from collector.ledger.ledger import Ledger
@@ -41,13 +42,14 @@ class _Seen:
 
 
 def check_sample(
-    account: Account,
-    folder: str,
-    profile: JournalProfile,
-    ledger: Ledger | None,
-    backlog: Backlog,
+    account: Account, folder: str, policy: Policy, ledger: Ledger | None, backlog: Backlog
 ) -> Iterator[Finding]:
-    """Yield what the newest messages of a folder are; add to ``backlog`` what waits."""
+    """Yield what the newest messages of a folder are; add to ``backlog`` what waits.
+
+    Args:
+        policy: the folder would be collected under.
+        ledger: ``None`` before the first run.
+    """
     subject = f"{account.name}:{folder}"
     mailbox = ImapMailbox(account, folder)
     try:
@@ -58,14 +60,15 @@ def check_sample(
             yield Finding("sample", subject, Grade.OK, "empty: there is no message to look at yet")
             return
         seen = [
-            _Seen(each, unwrap(each.raw, profile))
+            _Seen(each, unwrap(each.raw, policy.journal))
             for each in mailbox.fetch(_chosen(newest))
             if isinstance(each, Fetched)
         ]
-        yield _kinds(subject, seen, profile)
+        yield _kinds(subject, seen, policy.journal)
         if seen:
             last = max(seen, key=lambda each: each.fetched.announced.ref.uid)
-            yield _dry_run(subject, last, listing, ledger)
+            fate = _fate(last.unwrapped, listing, policy)
+            yield _dry_run(subject, last, fate, ledger)
     except CollectorError as error:
         hint = error.hint or "run `collector check` again"
         yield Finding("sample", subject, Grade.FAILED, error.what, hint)
@@ -98,7 +101,7 @@ def _chosen(newest: Sequence[Announced]) -> list[Announced]:
 def _kinds(subject: str, seen: Sequence[_Seen], profile: JournalProfile) -> Finding:
     """Say what the messages are, and whether that is what the mailbox is there for."""
     counts = Counter(_called(each.unwrapped) for each in seen)
-    told = ", ".join(f"{count} {what}" for what, count in counts.most_common())
+    told = ", ".join(_counted(what, count) for what, count in counts.most_common())
     detail = f"of the {len(seen)} newest: {told}" if seen else "no message could be looked at"
     reports = sum(each.unwrapped.kind not in {Kind.COPY, Kind.UNRECOGNISED} for each in seen)
     unknown = sum(_without_envelope(each.unwrapped) for each in seen)
@@ -120,6 +123,11 @@ def _kinds(subject: str, seen: Sequence[_Seen], profile: JournalProfile) -> Find
     return Finding("sample", subject, Grade.WARNING if hint else Grade.OK, detail, hint)
 
 
+def _counted(what: str, count: int) -> str:
+    many = what.replace("report", "reports").replace("copy", "copies")
+    return f"{count} {what if count == 1 else many}"
+
+
 def _called(unwrapped: Unwrapped) -> str:
     """Return a kind as a person calls it."""
     if unwrapped.kind is Kind.COPY:
@@ -133,7 +141,15 @@ def _without_envelope(unwrapped: Unwrapped) -> bool:
     return unwrapped.kind is Kind.UNRECOGNISED or ENVELOPE_UNKNOWN in unwrapped.flags
 
 
-def _dry_run(subject: str, seen: _Seen, listing: Listing, ledger: Ledger | None) -> Finding:
+def _fate(unwrapped: Unwrapped, listing: Listing, policy: Policy) -> str:
+    """Say what would become of a message in the mailbox once it is proven."""
+    kept = unwrapped.quarantined and policy.keep_unrecognised
+    if not policy.delete or kept or listing.removal is Removal.REFUSED:
+        return "left in the mailbox"
+    return f"removed by {listing.removal.value}"
+
+
+def _dry_run(subject: str, seen: _Seen, fate: str, ledger: Ledger | None) -> Finding:
     """Say what would be done with one message."""
     raw, unwrapped = seen.fetched.raw, seen.unwrapped
     held = ledger.find_digest(raw.digest) if ledger is not None else None
@@ -141,7 +157,6 @@ def _dry_run(subject: str, seen: _Seen, listing: Listing, ledger: Ledger | None)
     detail = (
         f"UID {seen.fetched.announced.ref.uid}: {raw.size_bytes} bytes, {raw.digest} would be "
         f"{stored} as {unwrapped.kind.value}, {len(unwrapped.envelope.recipients)} recipient(s), "
-        f"{len(unwrapped.originals)} original(s); then read back, and removed by "
-        f"{listing.removal.value}; nothing was changed"
+        f"{len(unwrapped.originals)} original(s); then read back, and {fate}; nothing was changed"
     )
     return Finding("dry-run", subject, Grade.OK, detail)

@@ -36,7 +36,7 @@ class ImapMailbox:
     """One folder of one account; connects at the first use.
 
     Attributes:
-        ration: counts and limits what is handed over; ``None``: nobody does.
+        ration: counts and limits what is handed over, where the account has a limit.
     """
 
     def __init__(self, account: Account, folder: str) -> None:
@@ -92,7 +92,8 @@ class ImapMailbox:
         if not allowed:
             return iter(())
         handover = iter(Handover(self._connection, allowed))
-        return handover if self.ration is None else _counted(handover, self.ration)
+        limited = self._connection.account.daily_bytes_max is not None
+        return _counted(handover, self.ration) if self.ration and limited else handover
 
     def _left_bytes(self) -> int | None:
         """Return how much may be handed over, ``None`` for any amount."""

@@ -121,7 +121,7 @@ def others_rights(look: Look, client: Client) -> Iterator[Finding]:
         detail = f"{each.who} can {' and '.join(doing)} the journal"
         yield look.finding("others", Grade.WARNING, detail, "take these rights away")
     if not dangerous:
-        yield look.finding("others", Grade.OK, "nobody else can read or delete", beyond)
+        yield look.finding("others", Grade.OK, f"nobody else can read or delete; {beyond}")
 
 
 def _doings(access: Access) -> tuple[tuple[str, bool], ...]:

@@ -1,8 +1,8 @@
 r"""What is known of the kinds of mail servers, so that nobody has to configure it.
 
 Rule: data only.  What an administrator configured comes before a preset; what a preset
-says is from the sources of the imap reference (2.2, 2.3, 2.5, 2.6, 4.3), as its users may
-read in docs/operation.md.
+says is from the sources of the imap reference (2.2, 2.3, 2.5, 2.6, 4.3), and the numbers
+of connections are the defaults that these servers are shipped with.
 """
 
 from __future__ import annotations

@@ -40,7 +40,7 @@ def test_a_good_mailbox_is_ready_and_nothing_is_changed(collector, user) -> None
     assert facts["verdict"] == "ready-with-warnings"  # the certificate ends in three days
     (sample,) = found["sample"]
     assert sample["detail"] == (
-        "of the 10 newest: 9 exchange report, 1 plain copy without envelope"
+        "of the 10 newest: 9 exchange reports, 1 plain copy without envelope"
     )
     assert sample["result"] == "warning"
     (dry_run,) = found["dry-run"]
@@ -95,6 +95,7 @@ def test_what_is_archived_already_is_told(collector, user) -> None:
     collector.configure(collector.mailbox(user, delete=False))
     assert collector.run("collect").code == ExitCode.DONE
     _, found = checked(collector)
+    assert "left in the mailbox; nothing was changed" in found["dry-run"][0]["detail"]
     assert (
         "would be noted as a copy of 1 as exchange, 2 recipient(s)"
         in (found["dry-run"][0]["detail"])
@@ -134,7 +135,7 @@ def test_the_medium_and_the_disk_are_looked_at(collector, user) -> None:
     collector.configure(collector.mailbox(user))
     _, found = checked(collector)
     assert found["read-back"][0]["detail"].startswith("a proof")
-    assert "2 MiB wait in the mailboxes" in found["disk"][0]["detail"]
+    assert "3 messages wait, 2 MiB" in found["disk"][0]["detail"]
     left = {each.name for each in collector.home.iterdir()}
     assert left == {"collector.toml", "imap-password"}
 
@@ -151,7 +152,7 @@ def test_a_rate_that_was_seen_for_a_day_gives_forecasts(collector, user) -> None
     assert "a day" not in found["disk"][0]["detail"]
     assert collector.run("collect").code == ExitCode.DONE
     _, found = checked(collector)
-    assert "MiB a day (seen for 3 days)" in found["disk"][0]["detail"]
+    assert "MiB and 1 messages a day (seen for 3 days)" in found["disk"][0]["detail"]
     assert "days if nothing were collected" in found["quota"][0]["detail"]
 
 

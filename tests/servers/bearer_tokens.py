@@ -28,12 +28,10 @@ passdb {
 }
 """
 PASSDB_2_4 = """\
-oauth2 {
-  introspection_mode = local
-  username_attribute = sub
-  issuers = @issuer@
-  client_id = @audience@
-}
+oauth2_introspection_mode = local
+oauth2_username_attribute = sub
+oauth2_issuers = @issuer@
+oauth2_client_id = @audience@
 oauth2_local_validation {
   dict fs {
     fs posix {

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from bearer_tokens import make_token
 from sample_mail import plain
-from token_issuer import SECRET, TENANT, TokenIssuer
+from token_issuer import SECRET, TENANT, TokenIssuer, key_pair, service_account_key
 
 from collector.service.exit_code import ExitCode
 
@@ -40,6 +41,43 @@ def test_an_application_empties_a_mailbox(collector, dovecot_with) -> None:
     assert user.messages() == {}
     assert SECRET not in ran.err
     assert "eyJ" not in ran.err  # how every token of this issuer begins
+
+
+def test_a_service_account_empties_a_mailbox(collector, dovecot_with) -> None:
+    """Delegation: a signed assertion for the mailbox, the token, the login with it."""
+    server = dovecot_with(tokens=True)
+    user = server.new_user()
+    user.append(plain(1))
+    pem, public_key = key_pair(collector.home)
+    with TokenIssuer(server.ca, user.name, public_key) as issuer:
+        key = collector.home / "service-account.json"
+        key.touch(mode=0o600)
+        key.write_text(service_account_key(pem, issuer), encoding="ascii")
+        collector.configure(
+            without_password(collector.mailbox(user))
+            + f'\n[mailbox.oauth]\nprovider = "google"\nca_file = "{server.ca.ca}"\n'
+            'service_account_file = "service-account.json"\n'
+        )
+        ran = collector.run("collect", "--json")
+    assert (ran.code, ran.json()["collected"]) == (ExitCode.DONE, 1), ran.err
+    assert "eyJ" not in ran.err
+
+
+def test_a_command_s_token_empties_a_mailbox(collector, dovecot_with) -> None:
+    """Whatever prints a token will do; a wrong one is refused in the server's words."""
+    server = dovecot_with(tokens=True)
+    user = server.new_user()
+    user.append(plain(1))
+    token = collector.home / "token"
+    collector.configure(
+        without_password(collector.mailbox(user)) + f'\ntoken_command = ["cat", "{token}"]\n'
+    )
+    token.write_text(make_token(user.name, -60))
+    ran = collector.run("collect")
+    assert ran.code == ExitCode.LATER
+    assert "the server says: status invalid_token" in ran.err
+    token.write_text(make_token(user.name))
+    assert collector.run("collect", "--json").json()["collected"] == 1
 
 
 def test_a_person_logs_in_and_the_service_goes_on(collector, dovecot_with) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import json
 import ssl
+import subprocess
 import threading
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -202,10 +203,22 @@ class TokenIssuer:
         }
 
 
+def service_account_key(pem: Path, issuer: TokenIssuer) -> str:
+    """Return the JSON of a service account's key, as Google's console hands it out."""
+    text = pem.read_text(encoding="ascii")
+    return json.dumps(
+        {
+            "type": "service_account",
+            "client_email": "collector@project.example",
+            "private_key": text[: text.index("-----BEGIN CERTIFICATE")],
+            "private_key_id": "1",
+            "token_uri": issuer.token_uri,
+        }
+    )
+
+
 def key_pair(folder: Path) -> tuple[Path, str]:
     """Make a certificate with its key in one PEM file; return it and the public key."""
-    import subprocess
-
     key, certificate = folder / "app.key", folder / "app.crt"
     command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "20"]
     command += ["-subj", "/CN=app"]

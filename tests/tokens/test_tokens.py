@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import logging
 import stat
 import subprocess
@@ -13,7 +12,7 @@ from pathlib import Path
 import jwt
 import pytest
 from throwaway_ca import make_ca
-from token_issuer import SECRET, TENANT, RefusalError, TokenIssuer, key_pair
+from token_issuer import SECRET, TENANT, RefusalError, TokenIssuer, key_pair, service_account_key
 
 from collector.config import Settings, load
 from collector.domain.access import AccessToken
@@ -213,15 +212,7 @@ def test_no_person_can_log_in_for_an_application(tmp_path, ca, issuer) -> None:
 
 def service_account(folder: Path, issuer: TokenIssuer, keys) -> str:
     """Write the key of a service account; return its lines."""
-    pem = keys[0].read_text(encoding="ascii")
-    key = {
-        "type": "service_account",
-        "client_email": "collector@project.example",
-        "private_key": pem[: pem.index("-----BEGIN CERTIFICATE")],
-        "private_key_id": "1",
-        "token_uri": issuer.token_uri,
-    }
-    secret(folder, "service-account.json", json.dumps(key))
+    secret(folder, "service-account.json", service_account_key(keys[0], issuer))
     return 'service_account_file = "service-account.json"\n'
 
 

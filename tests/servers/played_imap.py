@@ -158,12 +158,15 @@ class PlayedImap:
         return (int(found[1]), int(found[2])) if found else (1, 2**32)
 
     def _fetched(self, uids: str, items: str) -> Iterator[bytes]:
-        for uid in spread(uids):
+        newest = str(self._uids[-1]) if self._uids else "0"
+        for uid in spread(uids.replace("*", newest)):
             if uid in self._uids:
                 number = self._uids.index(uid) + 1
                 line = b"* %d FETCH (UID %d RFC822.SIZE %d" % (number, uid, self._size_bytes)
                 if "FLAGS" in items:
                     line = b"* %d FETCH (UID %d FLAGS ()" % (number, uid)
+                if "INTERNALDATE" in items:
+                    line += b' INTERNALDATE "01-Nov-2026 12:00:00 +0000"'
                 if "BODY" in items:
                     line += b" BODY[] {%d}\r\n" % self._size_bytes + b"x" * self._size_bytes
                 yield line + b")\r\n"

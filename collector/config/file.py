@@ -145,8 +145,8 @@ def _what(error: ErrorDetails) -> tuple[str, str]:
 
 def _nearest(loc: tuple[int | str, ...]) -> str:
     """Return a hint for the unknown key at ``loc``."""
-    tables = [str(each) for each in loc[:-1] if each in SECTIONS]
-    section, key = (SECTIONS[tables[-1]] if tables else ConfigFile), str(loc[-1])
+    table, key = ".".join(each for each in loc[:-1] if isinstance(each, str)), str(loc[-1])
+    section = SECTIONS[table] if table else ConfigFile
     if key == "password":
         return f"a password does not belong in this file; {ONE_SECRET}"
     known = [field.alias or name for name, field in section.model_fields.items()]

@@ -179,9 +179,9 @@ class MailboxSettings(EnvelopeSettings):
 SECTIONS: dict[str, type[Section]] = {
     "archive": ArchiveSettings,
     "mailbox": MailboxSettings,
+    "mailbox.oauth": OauthSettings,
     "log": LogSettings,
     "evidence": EvidenceSettings,
-    "oauth": OauthSettings,
 }
 
 

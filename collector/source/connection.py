@@ -82,6 +82,7 @@ class Connection:
         self.folder = folder
         self.complaints = Complaints()
         self._session: Session | None = None
+        self._introduces = True
 
     @property
     def subject(self) -> str:
@@ -110,12 +111,18 @@ class Connection:
     def _opened(self) -> Session:
         client = connect(self._configured)
         try:
-            self.provider = provider_of(client, self._configured.provider)
-            self.account = fitted(self._configured, self.provider, client)
+            self._introduce(client)
             return Session(client, select(client, self.folder))
         except BaseException:
             client.wire.shutdown()
             raise
+
+    def _introduce(self, client: Client) -> None:
+        """Learn what the server is; not by a question whose answer could not be read."""
+        asks, self._introduces = self._introduces, False
+        self.provider = provider_of(client, self._configured.provider, ask=asks)
+        self.account = fitted(self._configured, self.provider, client, ask=asks)
+        self._introduces = asks
 
     def reselect(self) -> Session:
         """Return a session with the folder selected just now.

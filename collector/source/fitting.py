@@ -23,8 +23,11 @@ _LIST = re.compile(
 )
 
 
-def provider_of(client: Client, wanted: str) -> Provider:
+def provider_of(client: Client, wanted: str, *, ask: bool = True) -> Provider:
     """Return the kind of server: as configured, or as it shows itself.
+
+    Args:
+        ask: a server whose greeting does not tell may be asked for its name (ID).
 
     Raises:
         OSError, imaplib.IMAP4.error: the connection is lost.
@@ -33,14 +36,17 @@ def provider_of(client: Client, wanted: str) -> Provider:
         return PROVIDERS[wanted]
     greeting = bytes(client.wire.welcome or b"")
     known = recognised(frozenset(client.capabilities())) or signed(greeting)
-    if known is None and client.has_capability("ID"):
+    if known is None and ask and client.has_capability("ID"):
         with contextlib.suppress(Refused):
             known = signed(b" ".join(client.ask(b"ID NIL")))
     return known or GENERIC
 
 
-def fitted(account: Account, provider: Provider, client: Client) -> Account:
+def fitted(account: Account, provider: Provider, client: Client, *, ask: bool = True) -> Account:
     """Return the account with what the provider's preset says and nobody configured.
+
+    Args:
+        ask: the server may be asked for the folder with a special-use attribute.
 
     Raises:
         OSError, imaplib.IMAP4.error: the connection is lost.
@@ -54,7 +60,7 @@ def fitted(account: Account, provider: Provider, client: Client) -> Account:
     changes = {name: value for name, value in preset.items() if name not in account.configured}
     account = replace(account, moves=provider.moves, **changes)
     wanted = account.deleted_folder
-    if wanted is not None and is_attribute(wanted):
+    if ask and wanted is not None and is_attribute(wanted):
         found = find_special(client, wanted)
         account = replace(account, deleted_folder=found or wanted)
     return account

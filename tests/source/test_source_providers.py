@@ -9,6 +9,7 @@ from fault_proxy import FaultProxy, Reply, Rule
 from played_imap import PlayedImap
 from source_samples import account_of, letter, open_mailbox, proofs_of
 
+from collector.domain.errors import CycleError
 from collector.domain.mailbox import Fetched, Removal
 from collector.source.connection import Connection
 from collector.source.imap import ImapMailbox
@@ -66,6 +67,21 @@ def test_an_id_that_is_refused_is_no_trouble(tmp_path) -> None:
     answers = {"^ID": lambda _: [b"{tag} BAD no\r\n"]}
     with PlayedImap(answers, capability="IMAP4rev1 ID") as server:
         assert fitted_to(server.user(), tmp_path).provider.name == "generic"
+
+
+@pytest.mark.parametrize("question", ["ID", "LIST"])
+def test_a_question_whose_answer_cannot_be_read_is_asked_once(tmp_path, question) -> None:
+    """The next connection does without it: collecting does not hang on it."""
+    answers = {f"^{question}": lambda _: [b'* LIST (\\Trash) "/" {5}\r\nTrash\r\n']}
+    capability = GMAIL if question == "LIST" else "IMAP4rev1 UIDPLUS ID"
+    with (
+        PlayedImap(answers, capability=capability) as server,
+        open_mailbox(server.user(), tmp_path) as mailbox,
+    ):
+        with pytest.raises(CycleError):
+            mailbox.poll()
+        assert list(mailbox.poll().uids) == []
+        assert len([each for each in server.commands if each.startswith(question)]) == 1
 
 
 def test_gmail_moves_to_the_folder_with_the_attribute(tmp_path) -> None:

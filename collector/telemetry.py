@@ -51,6 +51,7 @@ EVENTS = {
     "mailbox.refused": "archived and proven, but the mailbox does not let messages go",
     "mailbox.renumbered": "UIDVALIDITY changed; everything in it is collected again",
     "mailbox.restored": "the server's next UID fell; nothing is deleted in this cycle",
+    "mailbox.throttled": "the server asked an earlier run to be left alone, and is",
     "mailbox.unwatched": "nobody looked into a mailbox for a long time",
     "message.cleared": "proof and intent to delete are written down, the deletion is asked for",
     "message.committed": "a message is ours: durable in a segment, named by the ledger",
@@ -73,7 +74,7 @@ EVENTS = {
 }
 """Every event of the program and what it means."""
 
-LIBRARIES = ("imapclient", "imaplib", "apscheduler", "peewee")
+LIBRARIES = ("imapclient", "imaplib", "apscheduler", "peewee", "msal", "google", "urllib3")
 SECRET = {"authorization", "body", "credential", "literal", "password", "raw", "secret", "token"}
 PERSONAL = {"address", "header", "recipient", "recipients", "sender", "subject", "username"}
 HIDDEN = "<hidden>"

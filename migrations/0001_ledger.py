@@ -287,6 +287,29 @@ class SetAside(Model):
         primary_key = CompositeKey("folder", "uidvalidity", "uid")
 
 
+class Throttle(Model):
+    """Until when a mailbox's server wants to be left alone, and what it limits."""
+
+    mailbox = TextField(primary_key=True)
+    throttle = TextField()
+    until_at = TextField()
+
+    class Meta:
+        table_name = "throttles"
+
+
+class Download(Model):
+    """How many bytes of messages one mailbox handed over in one hour."""
+
+    mailbox = TextField()
+    hour_at = TextField()
+    size_bytes = BigIntegerField()
+
+    class Meta:
+        table_name = "downloads"
+        primary_key = CompositeKey("mailbox", "hour_at")
+
+
 class Event(Model):
     """Something a person may ask about later."""
 
@@ -343,6 +366,8 @@ TABLES = (
     Proof,
     Deletion,
     SetAside,
+    Throttle,
+    Download,
     Event,
     Leaf,
     Node,

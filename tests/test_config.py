@@ -157,8 +157,9 @@ def keys_of(model: type[BaseModel]) -> set[str]:
 def test_the_example_explains_every_key():
     """No key of the program is missing in the example."""
     text = EXAMPLE.read_text(encoding="utf-8")
-    shown = set(re.findall(r"^(?:# )?(\w+) = ", text, re.MULTILINE))
-    shown |= {each.split(".")[-1] for each in re.findall(f"^{TABLE}$", text, re.MULTILINE)}
+    shown = set(re.findall(r"^(?:# +)?(\w+) = ", text, re.MULTILINE))
+    tables = re.findall(r"^(?:# )?\[+([\w.]+)\]+$", text, re.MULTILINE)
+    shown |= {name for table in tables for name in table.split(".")}
     assert shown == set().union(*(keys_of(each) for each in (ConfigFile, *SECTIONS.values())))
 
 
@@ -221,6 +222,38 @@ def test_a_wrong_table_of_mail_is_refused(tmp_path, lines, told):
     """One line says what is wrong, and where."""
     with pytest.raises(ConfigError, match=told):
         mail_with(tmp_path, *lines)
+
+
+def oauth_tables() -> list[str]:
+    """Return every ``[mailbox.oauth]`` of the example, without its # signs."""
+    text = EXAMPLE.read_text(encoding="utf-8")
+    found = re.findall(r"^# \[mailbox\.oauth\]\n(?:#   .*\n)+", text, re.MULTILINE)
+    return [re.sub(r"^# +", "", table, flags=re.MULTILINE) for table in found]
+
+
+@pytest.mark.parametrize("table", oauth_tables())
+def test_every_way_to_get_tokens_in_the_example_can_be_used(tmp_path, table):
+    """Each table is whole: nothing is missing in it, and nothing too much."""
+    text = LEAST.replace('password_file = "imap-password"\n', table)
+    (mailbox,) = load_text(tmp_path, text).mailboxes
+    assert mailbox.takes_tokens
+    assert mailbox.oauth is not None
+    assert len(oauth_tables()) == 5
+
+
+def test_what_is_set_is_told_from_what_is_not(tmp_path):
+    """Presets fill in what is not set; what is set to ``false`` stays so."""
+    mailbox = mailbox_with(tmp_path)
+    assert (mailbox.provider, mailbox.size_is_hint, mailbox.deleted_folder) == ("auto", None, None)
+    mailbox = mailbox_with(tmp_path, "size_is_hint = false", 'daily_size_max = "2250 MB"')
+    assert (mailbox.size_is_hint, mailbox.daily_bytes_max) == (False, 2_250_000_000)
+
+
+def test_the_digest_knows_no_token_command(tmp_path):
+    """Its arguments may hold a secret."""
+    command = LEAST.replace('password_file = "imap-password"', 'token_command = ["p", "{}"]')
+    digests = {load_text(tmp_path, command.format(word)).digest for word in ("one", "two")}
+    assert len(digests) == 1
 
 
 @pytest.mark.parametrize("journal_format", JournalFormat)

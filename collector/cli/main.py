@@ -21,6 +21,7 @@ from collector.service.exit_code import ExitCode, of_error
 COMMANDS = (
     "demo",
     "check",
+    "login",
     "run",
     "collect",
     "backfill",

@@ -13,9 +13,9 @@ from collector.cli.outcome import progress_shown
 from collector.cli.start import print_json, settings_of, stop_on_signal
 from collector.config.values import seconds_or_none
 from collector.service.exit_code import ExitCode
-from collector.service.facts import Facts, problem_facts, verified_facts
+from collector.service.facts import Facts, problem_facts
 from collector.service.selection import Wanted
-from collector.service.verify import Verified, verify
+from collector.service.verify import Verified, verified_facts, verify
 
 PROBLEMS_MAX = 10_000
 """More broken entries than this are counted, not listed."""

@@ -7,6 +7,7 @@ passwords are read afresh by whoever connects.
 
 from collector.config.evidence import EvidenceSettings
 from collector.config.file import find_config, load
+from collector.config.oauth import OauthSettings
 from collector.config.settings import ArchiveSettings, LogSettings, MailboxSettings, Settings
 from collector.config.shown import shown_settings
 
@@ -15,6 +16,7 @@ __all__ = [
     "EvidenceSettings",
     "LogSettings",
     "MailboxSettings",
+    "OauthSettings",
     "Settings",
     "find_config",
     "load",

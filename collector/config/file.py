@@ -109,7 +109,7 @@ def _digest(file: ConfigFile) -> str:
     facts = file.model_dump(
         mode="json",
         exclude={
-            "mailboxes": {"__all__": {"password_command"}},
+            "mailboxes": {"__all__": {"password_command", "token_command"}},
             "evidence": {
                 "key_command": True,
                 "anchor_urls": True,
@@ -166,6 +166,8 @@ def _where(error: ErrorDetails, table: Table) -> str:
             mailbox = table["mailbox"][index]
             name = mailbox.get("name") if isinstance(mailbox, dict) else None
             place = [f"[[mailbox]] {name if isinstance(name, str) else f'number {index + 1}'}"]
+            if keys[:1] == ["oauth"]:
+                place, keys = [*place, "[mailbox.oauth]"], keys[1:]
         case ("evidence", "mail", *keys):
             place = ["[evidence.mail]"]
         case ("archive" | "log" | "evidence" as section, *keys):

@@ -11,7 +11,13 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, PrivateAttr, model_validator
 
-from collector.config.password import Password, PasswordCommand, PasswordFile, PasswordVariable
+from collector.config.password import (
+    Password,
+    PasswordCommand,
+    PasswordFile,
+    PasswordVariable,
+    SecretFile,
+)
 from collector.config.values import (
     FilePath,
     Port,
@@ -69,7 +75,7 @@ class MailSettings(Section):
         The same sources as those of a mailbox.
         """
         if self.password_file is not None:
-            return PasswordFile(self.password_file, self._directory)
+            return PasswordFile(SecretFile(self.password_file, self._directory))
         if self.password_env is not None:
             return PasswordVariable(self.password_env)
         return PasswordCommand(self.password_command) if self.password_command else None

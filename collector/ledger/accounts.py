@@ -12,10 +12,10 @@ from datetime import datetime
 
 from collector.domain.custody import LedgerEntry
 from collector.domain.mailbox import Flagged, Horizon, MailboxId
-from collector.ledger import accounting, days, polls, settings, states
+from collector.ledger import accounting, arrivals, days, polls, settings, states
 from collector.ledger.database import LedgerDatabase
 from collector.ledger.folders import ensure_folder
-from collector.ledger.query import DeletionReceipt, Exposure, Period, SettingChange
+from collector.ledger.query import Arrivals, DeletionReceipt, Exposure, Period, SettingChange
 
 EXPOSURES_MAX = 10_000
 
@@ -53,6 +53,11 @@ class Accounts:
             since, before: midnights (UTC).
         """
         return days.period(self.database, since, before, now)
+
+    def arrivals(self, since: datetime, mailbox: str = "") -> Arrivals:
+        """Return what arrived since then in one mailbox or in all, of the newest entries."""
+        with self.database.reading():
+            return arrivals.arrivals(self.database, since, mailbox)
 
     def exposure(self, since: datetime, most: int = EXPOSURES_MAX) -> Exposure:
         """Return how long messages archived since then waited for their proof.

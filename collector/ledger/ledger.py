@@ -44,6 +44,7 @@ from collector.ledger.query import (
     Record,
     SetAsideMessage,
 )
+from collector.ledger.throttles import Throttles
 
 EVENTS_MAX = 1_000
 UNLOGGED_MAX = 1_000
@@ -55,13 +56,14 @@ class Ledger:
 
     Attributes:
         log: the Merkle tree over entries and events, as it is read.
-        accounts: what was seen and became of it, for reports and alarms.
+        throttles: how much the servers of the mailboxes let us have.
     """
 
     def __init__(self, database: LedgerDatabase) -> None:
         self._database = database
         self.log = Log(database)
         self.accounts = Accounts(database)
+        self.throttles = Throttles(database)
         self._second = LedgerDatabase(database.path, read_only=database.read_only)
 
     @classmethod

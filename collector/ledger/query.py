@@ -102,6 +102,42 @@ class SetAsideMessage:
 
 
 @dataclass(frozen=True, slots=True)
+class Throttled:
+    """What a mail server asked for.
+
+    Attributes:
+        throttle: what it limits, as in ``ThrottledError``.
+        until_at: it wants to be left alone until then.
+    """
+
+    throttle: str
+    until_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Downloaded:
+    """How much a mailbox handed over in the hour that began at ``hour_at``."""
+
+    hour_at: datetime
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Arrivals:
+    """What arrived in a period, by INTERNALDATE.
+
+    Attributes:
+        stored_bytes: what it takes on the disk, compressed.
+        first_at: when the first of it arrived, ``None`` when nothing did.
+    """
+
+    count: int
+    size_bytes: int
+    stored_bytes: int
+    first_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class ProofRow:
     """What was read back from the archive before a deletion was asked for.
 

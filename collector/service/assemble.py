@@ -21,9 +21,11 @@ from collector.domain.custody import Policy
 from collector.domain.journal import JournalProfile
 from collector.ledger.ledger import Ledger
 from collector.ledger.migrate import migrate
+from collector.service.access import token_source
 from collector.service.acts import Person, person_of, record_act
 from collector.service.evidence import open_checkpoints
 from collector.service.job import MailboxJob
+from collector.service.pulse import Pulse
 from collector.source.account import Account
 from collector.source.imap import ImapMailbox
 from collector.store.archive import Archive
@@ -36,6 +38,8 @@ LEDGER = "ledger.db"
 UNWATCHED = timedelta(minutes=15)
 UNWATCHED_POLLS = 3
 """A longer pause between two polls is an outage; a slow pace alone is none."""
+FITTED = ("deleted_folder", "size_is_hint", "daily_bytes_max", "connections_max")
+"""Settings that the preset of a provider fills in where nobody configured them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,12 +142,17 @@ def account_of(
         security=mailbox.security,
         username=mailbox.username,
         password=mailbox.password,
+        token=token_source(settings, mailbox),
         ca_file=mailbox.ca_file,
         spool_dir=spool_of(settings.archive.path),
         message_bytes_max=mailbox.message_bytes_max,
+        provider=mailbox.provider,
+        configured=frozenset(each for each in FITTED if getattr(mailbox, each) is not None),
         deleted_folder=mailbox.deleted_folder,
         exclusive=mailbox.exclusive,
-        size_is_hint=mailbox.size_is_hint,
+        size_is_hint=bool(mailbox.size_is_hint),
+        daily_bytes_max=mailbox.daily_bytes_max,
+        connections_max=mailbox.connections_max,
         progress=progress,
         alert=lambda text: log.warning("server.alerted", mailbox=mailbox.name, text=text),
     )
@@ -182,15 +191,17 @@ def mailbox_jobs(settings: Settings) -> list[MailboxJob]:
 
 
 def _job(settings: Settings, mailbox: MailboxSettings) -> MailboxJob:
-    job = MailboxJob(
+    pulse = Pulse()
+    account = account_of(settings, mailbox, pulse.beat)
+    return MailboxJob(
         name=mailbox.name,
         folders=mailbox.folders,
-        connect=lambda folder: ImapMailbox(account_of(settings, mailbox, job.pulse.beat), folder),
+        connect=lambda folder: ImapMailbox(account, folder),
         policy=policy_of(mailbox),
         poll_interval_s=mailbox.poll_interval_s,
         idle=mailbox.idle,
+        pulse=pulse,
     )
-    return job
 
 
 def migrate_ledger(settings: Settings) -> list[str]:

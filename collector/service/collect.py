@@ -17,13 +17,15 @@ from structlog.contextvars import bound_contextvars
 
 from collector.config import MailboxSettings, Settings
 from collector.custody.cycle import run_cycle
+from collector.custody.ration import LedgerRation
 from collector.custody.watch import Watch, utc_now
 from collector.domain.custody import Policy, Summary
-from collector.domain.errors import ConfigError, CycleError
+from collector.domain.errors import ConfigError, CycleError, ThrottledError
 from collector.domain.mailbox import MailboxId
 from collector.service.assemble import House, account_of, policy_of
 from collector.service.job import report_cycle
 from collector.service.side_by_side import side_by_side
+from collector.service.throttle import find_throttle, note_throttle, still_throttled
 from collector.source.imap import ImapMailbox
 
 
@@ -145,17 +147,39 @@ def _until_done(house: House, settings: Settings, folders: Sequence[Work], watch
                 outcome.summary = replace(outcome.summary, interrupted=True)
                 break
             mailbox = ImapMailbox(account_of(settings, each.mailbox, watch.progress), each.folder)
+            mailbox.ration = LedgerRation(each.mailbox.name, house.ledger.throttles, utc_now)
             try:
+                throttled = _heed_throttle(house, mailbox, each)
                 outcome.summary = _and(outcome.summary, _cycles(house, mailbox, each, watch))
+                if throttled:
+                    house.ledger.throttles.forget(each.mailbox.name)
             except (CycleError, ConfigError) as error:
                 outcome.errors.append(error)
                 with suppress(CycleError):  # a full disk; the error itself is told all the same
                     house.ledger.note_cycle(_id(each), utc_now(), None, str(error))
+                    if isinstance(error, ThrottledError):
+                        note_throttle(house.ledger, each.mailbox.name, error, utc_now())
                 if isinstance(error, CycleError) and error.done:
                     outcome.summary = _and(outcome.summary, error.done)
             finally:
                 mailbox.close()
     return outcome
+
+
+def _heed_throttle(house: House, mailbox: ImapMailbox, work: Work) -> bool:
+    """Leave a server alone that asked for it; say whether it did, in this run or before.
+
+    Raises:
+        ThrottledError: it is not time yet.
+    """
+    now = utc_now()
+    found = find_throttle(house.ledger, work.mailbox.name, now)
+    if found is None:
+        return False
+    if found.until_at > now:
+        raise still_throttled(found, work.mailbox.name, now)
+    mailbox.resume(found.throttle)
+    return True
 
 
 def _cycles(house: House, mailbox: ImapMailbox, work: Work, watch: Watch) -> Summary:

@@ -19,7 +19,6 @@ from collector.domain.journal import Envelope, Original, Recipient
 from collector.formats.unite import unite
 from collector.ledger.query import DeletionReceipt, Filter, MailboxStatus, Record
 from collector.service.reconcile import Standing
-from collector.service.verify import Verified
 
 Facts = dict[str, Any]
 
@@ -186,30 +185,6 @@ def problem_facts(problem: Problem) -> Facts:
         "subject": problem.subject,
         "seq": problem.seq,
         "digest": problem.digest,
-    }
-
-
-def verified_facts(verified: Verified) -> Facts:
-    """Return the result of ``verify --json``, without the problems themselves."""
-    wanted, outside = verified.wanted, verified.outside
-    return {
-        "verified": verified.entries,
-        "broken": len(verified.problems),
-        "full": wanted.full,
-        "finished": verified.finished,
-        "began_at": instant(verified.began_at),
-        "resumed": verified.resumed,
-        "sample": wanted.sample,
-        "seed": wanted.seed,
-        "checkpoints": {
-            "count": outside.checkpoints,
-            "stamped": outside.stamped,
-            "late": outside.late,
-            "missing": outside.missing,
-            "anchored": outside.anchored,
-        },
-        "anchors": {"agreed": outside.agreed, "newest_leaves": outside.newest_agreed},
-        "remarks": [finding_facts(each) for each in verified.remarks],
     }
 
 

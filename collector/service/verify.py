@@ -26,6 +26,7 @@ from collector.evidence.note import VerifierKey
 from collector.ledger.ledger import Ledger
 from collector.service.assemble import open_reading
 from collector.service.evidence import directory_of, known_keys
+from collector.service.facts import Facts, finding_facts, instant
 from collector.service.outside import authorities
 from collector.service.selection import Wanted
 from collector.service.stamps import Outside, count_outside, look_outside
@@ -167,3 +168,27 @@ def _anchors(settings: Settings, wanted: Wanted) -> Sequence[Path]:
     own = settings.evidence.anchor_files if wanted.full else ()
     there = (each for each in own if each.exists() and each not in wanted.anchors)
     return [*wanted.anchors, *there]
+
+
+def verified_facts(verified: Verified) -> Facts:
+    """Return the result of ``verify --json``, without the problems themselves."""
+    wanted, outside = verified.wanted, verified.outside
+    return {
+        "verified": verified.entries,
+        "broken": len(verified.problems),
+        "full": wanted.full,
+        "finished": verified.finished,
+        "began_at": instant(verified.began_at),
+        "resumed": verified.resumed,
+        "sample": wanted.sample,
+        "seed": wanted.seed,
+        "checkpoints": {
+            "count": outside.checkpoints,
+            "stamped": outside.stamped,
+            "late": outside.late,
+            "missing": outside.missing,
+            "anchored": outside.anchored,
+        },
+        "anchors": {"agreed": outside.agreed, "newest_leaves": outside.newest_agreed},
+        "remarks": [finding_facts(each) for each in verified.remarks],
+    }

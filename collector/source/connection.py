@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import imaplib
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -16,9 +17,16 @@ from collector.domain.errors import CollectorError, CycleError
 from collector.domain.mailbox import Horizon, ServerKind
 from collector.source.account import Account
 from collector.source.client import Client
-from collector.source.introducing import enable_resync, server_kind
-from collector.source.refusal import SERVER_FAULTS, Complaints, asks_to_wait
-from collector.source.selecting import Selected, select
+from collector.source.fitting import fitted, provider_of
+from collector.source.providers import GENERIC
+from collector.source.refusal import (
+    SERVER_FAULTS,
+    Complaints,
+    TokenRefused,
+    asks_to_wait,
+    blames_credentials,
+)
+from collector.source.selecting import Selected, enable_resync, select
 
 LOGOUT_S = 2.0
 """Politeness does not hold up the end of the service."""
@@ -34,14 +42,21 @@ class Session:
 
 
 class Connection:
-    """Opens sessions, guards their use, and translates what goes wrong."""
+    """Opens sessions, guards their use, and translates what goes wrong.
+
+    Attributes:
+        account: fitted to the server, once there was a session.
+        provider: the kind of server, likewise.
+    """
 
     def __init__(self, account: Account, folder: str) -> None:
+        self._configured = account
         self.account = account
+        self.provider = GENERIC
         self.folder = folder
         self.complaints = Complaints()
         self._session: Session | None = None
-        self._asks_name = True
+        self._introduces = True
 
     @property
     def subject(self) -> str:
@@ -59,13 +74,7 @@ class Connection:
             CycleError: the folder has another UIDVALIDITY now.
         """
         if self._session is None:
-            client = connect(self.account)
-            try:
-                server = self._introduced(client)
-                self._session = Session(client, select(client, self.folder, horizon), server)
-            except BaseException:
-                client.wire.shutdown()
-                raise
+            self._session = self._opened(horizon)
         if uidvalidity not in {None, self._session.selected.uidvalidity}:
             raise CycleError(
                 "the folder was renumbered meanwhile",
@@ -74,20 +83,32 @@ class Connection:
             )
         return self._session
 
-    def _introduced(self, client: Client) -> ServerKind:
-        """Ask for the server's name once more only when the answer could be read."""
-        enable_resync(client)
-        asks, self._asks_name = self._asks_name, False
-        server = server_kind(client, ask=asks)
-        self._asks_name = asks
-        return server
+    def _opened(self, horizon: Horizon | None) -> Session:
+        client = connect(self._configured)
+        try:
+            self._introduce(client)
+            enable_resync(client)
+            return Session(client, select(client, self.folder, horizon), self.provider.kind)
+        except BaseException:
+            client.wire.shutdown()
+            raise
+
+    def _introduce(self, client: Client) -> None:
+        """Learn what the server is; not by a question whose answer could not be read."""
+        asks, self._introduces = self._introduces, False
+        self.provider = provider_of(client, self._configured.provider, ask=asks)
+        self.account = fitted(self._configured, self.provider, client, ask=asks)
+        self._introduces = asks
 
     def reselect(self, horizon: Horizon | None = None) -> Session:
         """Return a session with the folder selected just now, as ``select`` does it.
 
         A kept connection may have been ended meanwhile (idle for long, token expired):
-        that is no failure, and a new one is opened at once.
+        that is no failure, and a new one is opened at once.  One whose token is about to
+        end is ended by us: servers cut it off in the middle of something else.
         """
+        if self._session is not None and self._session.client.valid_until_s < time.monotonic():
+            self.log_out()
         if self._session is not None:
             try:
                 client = self._session.client
@@ -149,9 +170,18 @@ def connect(account: Account) -> Client:
         ConfigError, CycleError: what a person must change; the password's source.
         OSError, imaplib.IMAP4.error: no connection, or refused.
     """
+    try:
+        return _logged_in(account, fresh=False)
+    except TokenRefused as error:
+        if not blames_credentials(error):
+            raise
+    return _logged_in(account, fresh=True)  # the token may have been withdrawn before its end
+
+
+def _logged_in(account: Account, *, fresh: bool) -> Client:
     client = Client(account)
     try:
-        client.log_in()
+        client.log_in(fresh=fresh)
     except BaseException:
         client.wire.shutdown()
         raise

@@ -30,6 +30,16 @@ from collector.domain.mailbox import (
 )
 
 
+class Ration(Protocol):
+    """How much a mailbox may hand over in a day."""
+
+    def left_bytes(self, daily_bytes_max: int) -> int:
+        """Return how many bytes are left; raise ``CycleError`` when none are."""
+
+    def took(self, size_bytes: int) -> None:
+        """Count what was handed over."""
+
+
 class Mailbox(Protocol):
     """One folder of one mailbox on a server."""
 
@@ -64,7 +74,8 @@ class Mailbox(Protocol):
 
         Only a message whose size agrees with what was announced is ``Fetched``;
         whatever is doubtful is asked for once more on a new connection before
-        it is ``Unfetched``.  The iterator may be left early.
+        it is ``Unfetched``.  The iterator may be left early.  A mailbox whose ration
+        for today ends hands over as much as is left; the rest is due again.
         """
 
     def expunge(self, proofs: Sequence[Proof], removal: Removal) -> list[Proof]:

@@ -8,6 +8,7 @@ stands.  What the server tells is bounded; where it tells more, it counts as not
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from collector.domain.errors import CycleError
@@ -22,6 +23,7 @@ from collector.source.lines import (
     uid_of,
     vanished_of,
 )
+from collector.source.refusal import Refused
 
 DELETED = rb"\Deleted"
 FLAGGED_MAX = 1_000
@@ -100,6 +102,20 @@ def select(client: Client, folder: str, horizon: Horizon | None = None) -> Selec
         vanished=tuple(union(sorted(answer.vanished), ())) if told else None,
         flagged=tuple(answer.flagged) if same else (),
     )
+
+
+def enable_resync(client: Client) -> None:
+    """Let the server tell of expunged UIDs, where it can; once for every connection.
+
+    Raises:
+        OSError, imaplib.IMAP4.error: the connection is lost.
+    """
+    if client.has_capability("ENABLE") and client.has_capability("QRESYNC"):
+        with suppress(Refused):
+            client.resyncs = any(
+                line.upper().startswith(b"* ENABLED") and b"QRESYNC" in line.upper().split()
+                for line in client.ask(b"ENABLE QRESYNC")
+            )
 
 
 @dataclass(slots=True)

@@ -445,7 +445,7 @@ class Wires:
         actions = self._proxy.actions_for(command.decode("latin-1"))
         passes = [action.command(self, tag) for action in actions]
         if all(passes):
-            found = re.search(rb"UID FETCH (\S+)", command)
+            found = re.search(rb"UID FETCH ([\d:,]+) ", command)
             uids = frozenset(spread(found[1].decode()) if found else ())
             self._outstanding.append(_Command(tag, actions, uids))
             self._server.sock.sendall(line)

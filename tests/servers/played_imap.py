@@ -39,6 +39,7 @@ class PlayedImap:
     Attributes:
         commands: every command seen, without its tag; ``tags`` has the tags.
         deaf: what is sent to it is not answered any more.
+        continued: the tagged status after a line without a command (DONE, or SASL).
     """
 
     def __init__(
@@ -60,6 +61,7 @@ class PlayedImap:
         self.tags: list[bytes] = []
         self.connections_count = 0
         self.deaf = False
+        self.continued = b"OK done"
         self._open: list[socket.socket] = []
 
     def __enter__(self) -> Self:
@@ -96,7 +98,7 @@ class PlayedImap:
                 if self.deaf:
                     continue
                 if not command:
-                    sock.sendall(last_tag + b" OK done\r\n")  # DONE
+                    sock.sendall(last_tag + b" " + self.continued + b"\r\n")
                     continue
                 last_tag = tag
                 self.tags.append(tag)
@@ -163,12 +165,15 @@ class PlayedImap:
         return (int(found[1]), int(found[2])) if found else (1, 2**32)
 
     def _fetched(self, uids: str, items: str) -> Iterator[bytes]:
-        for uid in spread(uids):
+        newest = str(self._uids[-1]) if self._uids else "0"
+        for uid in spread(uids.replace("*", newest)):
             if uid in self._uids:
                 number = self._uids.index(uid) + 1
                 line = b"* %d FETCH (UID %d RFC822.SIZE %d" % (number, uid, self._size_bytes)
                 if "FLAGS" in items and "INTERNALDATE" not in items:
                     line = b"* %d FETCH (UID %d FLAGS ()" % (number, uid)
+                if "INTERNALDATE" in items:
+                    line += b' INTERNALDATE "01-Nov-2026 12:00:00 +0000"'
                 if "BODY" in items:
                     line += b" BODY[] {%d}\r\n" % self._size_bytes + b"x" * self._size_bytes
                 yield line + b")\r\n"

@@ -153,6 +153,7 @@ def test_a_log_that_was_rolled_back_is_verified_from_the_beginning(
         ("seq", "many"),
         ("problems", [{"no": "problem"}]),
     ],
+    ids=["old", "future", "another log", "another form", "no number", "no problem"],
 )
 def test_what_cannot_be_believed_is_not(settings: Settings, key: str, value: object) -> None:
     """Older than seven days, of another log, or of another form."""

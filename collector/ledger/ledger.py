@@ -274,7 +274,7 @@ class Ledger:
 
     def record(self, seq: int) -> Record | None:
         """Return one record, ``None`` when there is no such entry."""
-        return next(self.records(Filter(seq_from=seq, seq_to=seq)), None)
+        return records.record(self._database, seq)
 
     def count(self, wanted: Filter = EVERYTHING) -> int:
         """Return how many records ``wanted`` selects."""

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import pytest
 from played_mailbox import ARRIVED, MAILBOX
 
 from collector.custody.intake import Arrived
 from collector.custody.policy import batches
 from collector.domain.blob import RawBytes
 from collector.domain.custody import Policy
-from collector.domain.errors import MessageError
+from collector.domain.errors import CycleError, MessageError
 from collector.domain.journal import Kind, Unwrapped
 from collector.domain.mailbox import Announced, Fetched, MessageRef, Unfetched
 
@@ -71,3 +72,22 @@ def test_a_batch_is_passed_on_when_the_next_message_is_there() -> None:
 
     next(batches(answers(), POLICY))
     assert taken == [1, 2, 3]
+
+
+def test_what_has_arrived_comes_before_the_error() -> None:
+    """A connection that is lost for good costs nothing that was handed over.
+
+    What it was lost for is not set aside: it may have been lost for any message.
+    """
+
+    def answers() -> Iterator[Arrived | Unfetched]:
+        yield from (arrived(1, 60), arrived(2, 60), arrived(3, 10), unfetched(4))
+        raise CycleError("the connection was closed")
+
+    found = batches(answers(), POLICY)
+    assert [each.fetched.announced.ref.uid for each in next(found).arrived] == [1]
+    last = next(found)
+    assert [each.fetched.announced.ref.uid for each in last.arrived] == [2, 3]
+    assert last.unfetched == []
+    with pytest.raises(CycleError, match="closed"):
+        next(found)

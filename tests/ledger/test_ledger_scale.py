@@ -26,6 +26,7 @@ from collector.domain.custody import Summary
 from collector.domain.mailbox import MessageRef
 from collector.ledger import accounting, entries, polls
 from collector.ledger.ledger import Ledger
+from collector.ledger.query import Filter
 from collector.store.durable import sync_directory
 
 SMALL, LARGE = 300, 6_000
@@ -95,6 +96,12 @@ QUESTIONS: dict[str, Callable[[Ledger], object]] = {
     "mailbox_status": lambda ledger: ledger.mailbox_status(),
     "set_aside_count": lambda ledger: ledger.set_aside_count(),
     "record": lambda ledger: ledger.record(17),
+    "record, the last": lambda ledger: ledger.record(ledger.last_seq()),
+    "records, the last": lambda ledger: list(ledger.records(Filter(seq_from=ledger.last_seq()))),
+    "records, one near the end": lambda ledger: list(
+        ledger.records(Filter(seq_from=ledger.last_seq() - 50, seq_to=ledger.last_seq() - 50))
+    ),
+    "count, the last": lambda ledger: ledger.count(Filter(seq_from=ledger.last_seq())),
     "events": lambda ledger: ledger.events(since=NOW - timedelta(days=7)),
     "commit": lambda ledger: commit(ledger, 1),
 }

@@ -10,6 +10,7 @@ import typer
 
 from collector import __version__
 from collector.cli import (
+    alarm,
     backfill,
     check,
     check_proof,
@@ -52,6 +53,7 @@ COMMANDS = (demo, check, run, collect, backfill, verify, reconcile, status, list
 for module in (*COMMANDS, report, prove, check_proof, rebuild, migrate):
     name = module.__name__.rpartition(".")[2].rstrip("_").replace("_", "-")
     app.command(name=name)(module.command)
+app.add_typer(alarm.app, name="alarm")
 
 
 def _version(wanted: bool) -> None:

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from collector.cli.alarm import print_alarm
 from collector.cli.start import print_json, settings_of
 from collector.service.assemble import open_reading
 from collector.service.facts import Facts
@@ -43,9 +44,11 @@ def _print(facts: Facts) -> None:
         typer.echo(f"  last proof     {each['last_proof_at'] or '-'}")
         typer.echo(f"  entries        {each['entries']} ({states or 'none'})")
         typer.echo(f"  set aside      {each['set_aside']}, quarantined {each['quarantined']}")
+        if each["exposure"]:
+            typer.echo(f"  exposed        {each['exposure']['median_s']} s (median to proof)")
     for gap in facts["gaps"]:
         typer.echo(f"gap: {gap['at']} {gap['event']} {gap['mailbox']}")
     for alarm in facts["alarms"]:
-        typer.echo(f"alarm: {alarm}")
+        print_alarm(alarm)
     if not facts["gaps"] and not facts["alarms"]:
         typer.echo("no gaps, no alarms")

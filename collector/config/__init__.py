@@ -5,15 +5,18 @@ says what, which key in which file, and what to do.  No secret is kept in here:
 passwords are read afresh by whoever connects.
 """
 
+from collector.config.alarms import AlarmSettings, MetricsSettings
 from collector.config.evidence import EvidenceSettings
 from collector.config.file import find_config, load
 from collector.config.settings import ArchiveSettings, LogSettings, MailboxSettings, Settings
 
 __all__ = [
+    "AlarmSettings",
     "ArchiveSettings",
     "EvidenceSettings",
     "LogSettings",
     "MailboxSettings",
+    "MetricsSettings",
     "Settings",
     "find_config",
     "load",

@@ -74,7 +74,16 @@ def load(path: Path) -> Settings:
         file = ConfigFile.model_validate(table, context={"directory": path.parent})
     except ValidationError as error:
         raise _explained(error, table, path) from None
-    return Settings(path, _digest(file), file.archive, file.mailboxes, file.log, file.evidence)
+    return Settings(
+        path,
+        _digest(file),
+        file.archive,
+        file.mailboxes,
+        file.log,
+        file.evidence,
+        file.alarms,
+        file.metrics,
+    )
 
 
 def _read(path: Path) -> Table:
@@ -161,7 +170,7 @@ def _where(error: ErrorDetails, table: Table) -> str:
             mailbox = table["mailbox"][index]
             name = mailbox.get("name") if isinstance(mailbox, dict) else None
             place = [f"[[mailbox]] {name if isinstance(name, str) else f'number {index + 1}'}"]
-        case ("archive" | "log" | "evidence" as section, *keys):
+        case ("archive" | "log" | "evidence" | "alarms" | "metrics" as section, *keys):
             place = [f"[{section}]"]
         case keys:
             keys = list(keys)

@@ -1,4 +1,4 @@
-"""Where a mailbox's password comes from: a file, the environment, or a command.
+"""Where a password, or another secret of one line, comes from: a file, the environment, a command.
 
 Rule: it is read afresh at every call and never kept; no ``repr`` and no error text
 shows it, nor the command that tells it.
@@ -29,10 +29,12 @@ class PasswordFile:
 
     Attributes:
         directory: where the configuration file lies.
+        noun: what the secret is called in error texts.
     """
 
     name: Path = field(repr=False)
     directory: Path = field(repr=False)
+    noun: str = "password"
 
     def __call__(self) -> str:
         """Return the password.
@@ -47,17 +49,17 @@ class PasswordFile:
                 raw = file.read(PASSWORD_BYTES_MAX + 1)
         except OSError as error:
             raise ConfigError(
-                f"the password file cannot be read: {error.strerror}",
+                f"the {self.noun} file cannot be read: {error.strerror}",
                 subject=str(path),
-                hint="write the password into it, readable for the collector's user only",
+                hint=f"write the {self.noun} into it, readable for the collector's user only",
             ) from error
         if mode & OTHERS and not guarded:
             raise ConfigError(
-                "the password file is open to every user of this machine",
+                f"the {self.noun} file is open to every user of this machine",
                 subject=str(path),
                 hint=f"chmod 0600 {path}",
             )
-        return _password(raw, f"file {path}")
+        return _secret(raw, f"file {path}", self.noun)
 
     def _place(self) -> tuple[Path, bool]:
         """Return the path, and whether systemd guards it."""
@@ -74,6 +76,7 @@ class PasswordVariable:
     """An environment variable."""
 
     name: str = field(repr=False)
+    noun: str = "password"
 
     def __call__(self) -> str:
         """Return the password.
@@ -84,11 +87,11 @@ class PasswordVariable:
         value = os.environ.get(self.name)
         if value is None:
             raise ConfigError(
-                "the environment variable with the password is not set",
+                f"the environment variable with the {self.noun} is not set",
                 subject=self.name,
-                hint="set it where the collector is started, or use password_file",
+                hint=f"set it where the collector is started, or use {self.noun.lower()}_file",
             )
-        return _password(os.fsencode(value), f"environment variable {self.name}")
+        return _secret(os.fsencode(value), f"environment variable {self.name}", self.noun)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +99,7 @@ class PasswordCommand:
     """A program that writes the password to its standard output; no shell is involved."""
 
     arguments: tuple[str, ...] = field(repr=False)
+    noun: str = "password"
 
     def __call__(self) -> str:
         """Return the password.
@@ -115,29 +119,29 @@ class PasswordCommand:
                 check=False,
             )
         except subprocess.TimeoutExpired:
-            what = f"the password command did not end within {COMMAND_TIMEOUT_S:.0f} s"
+            what = f"the {self.noun} command did not end within {COMMAND_TIMEOUT_S:.0f} s"
             raise CycleError(what, subject=program, hint="run it by hand and see why") from None
         except OSError as error:
-            what = f"the password command cannot be started: {error.strerror}"
+            what = f"the {self.noun} command cannot be started: {error.strerror}"
             raise ConfigError(what, subject=program, hint="is it installed?") from None
         if done.returncode != 0:
-            what = f"the password command failed with exit code {done.returncode}"
+            what = f"the {self.noun} command failed with exit code {done.returncode}"
             raise CycleError(what, subject=program, hint="run it by hand and see why")
-        return _password(done.stdout, f"command {program}")
+        return _secret(done.stdout, f"command {program}", self.noun)
 
 
 Password = PasswordFile | PasswordVariable | PasswordCommand
 
 
-def _password(raw: bytes, source: str) -> str:
+def _secret(raw: bytes, source: str, noun: str) -> str:
     """Return the one line in ``raw``."""
     hint = "it must be one line of UTF-8 text, and nothing else"
     if len(raw) > PASSWORD_BYTES_MAX:
-        raise ConfigError("this is too long for a password", subject=source, hint=hint)
+        raise ConfigError(f"this is too long for a {noun}", subject=source, hint=hint)
     try:
         text = raw.decode("utf-8").removesuffix("\n").removesuffix("\r")
     except UnicodeDecodeError:
         text = ""
     if not text or any(control in text for control in "\0\r\n"):
-        raise ConfigError("this holds no password", subject=source, hint=hint)
+        raise ConfigError(f"this holds no {noun}", subject=source, hint=hint)
     return text

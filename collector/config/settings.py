@@ -21,6 +21,7 @@ from pydantic import (
     model_validator,
 )
 
+from collector.config.alarms import AlarmSettings, CalendarSettings, MetricsSettings
 from collector.config.envelopes import EnvelopeSettings
 from collector.config.evidence import EvidenceSettings
 from collector.config.password import Password, PasswordCommand, PasswordFile, PasswordVariable
@@ -40,7 +41,7 @@ from collector.config.values import (
 IMAPS_PORT = 993
 IMAP_PORT = 143
 INBOX = "INBOX"
-POLL = within(1, 3600, "1s to 1h")  # a longer silence counts as an alarm
+POLL = within(1, 3600, "1s to 1h")
 SIZE = within(1024**2, 8 * 1024**3 - 1, "1 MiB to below 8 GiB")  # a tar header's limit (POSIX)
 SECRET_KEYS = ("password_file", "password_env", "password_command")
 ONE_SECRET = f"give exactly one of {', '.join(SECRET_KEYS)}"
@@ -66,7 +67,7 @@ class LogSettings(Section):
     format: Literal["auto", "json", "console"] = "auto"
 
 
-class MailboxSettings(EnvelopeSettings):
+class MailboxSettings(EnvelopeSettings, CalendarSettings):
     """``[[mailbox]]``: one journal mailbox, how to reach it and what to do with it."""
 
     name: str
@@ -147,6 +148,8 @@ SECTIONS: dict[str, type[Section]] = {
     "mailbox": MailboxSettings,
     "log": LogSettings,
     "evidence": EvidenceSettings,
+    "alarms": AlarmSettings,
+    "metrics": MetricsSettings,
 }
 
 
@@ -157,6 +160,8 @@ class ConfigFile(Section):
     mailboxes: Annotated[tuple[MailboxSettings, ...], Field(alias="mailbox", max_length=1000)] = ()
     log: LogSettings = LogSettings()
     evidence: EvidenceSettings = EvidenceSettings()
+    alarms: AlarmSettings = AlarmSettings()
+    metrics: MetricsSettings = MetricsSettings()
 
     @model_validator(mode="after")
     def _each_mailbox_once(self) -> Self:
@@ -189,6 +194,8 @@ class Settings:
     mailboxes: Sequence[MailboxSettings]
     log: LogSettings
     evidence: EvidenceSettings
+    alarms: AlarmSettings
+    metrics: MetricsSettings
 
 
 def is_loopback(host: str) -> bool:

@@ -74,12 +74,34 @@ class Checkpoints:
         paths = list(checkpoint_files(self.directory))
         return read_file(paths[-1], self.keys) if paths else None
 
+    def newest(self) -> SignedCheckpoint | None:
+        """The same without a look at the directory, once this process has signed one.
+
+        Raises:
+            IntegrityError: as ``latest``.
+        """
+        return self._last or self.latest()
+
     def _write(self, signed: SignedCheckpoint) -> None:
-        path = self.directory / f"{signed.checkpoint.size:012d}{SUFFIX}"
+        path = checkpoint_file(self.directory, signed.checkpoint.size)
         try:
             durable.publish(path, signed.raw)
         except OSError as error:
             raise durable.write_error(error, path) from error
+
+
+def checkpoint_file(directory: Path, size: int) -> Path:
+    """Return where the checkpoint of so many leaves lies."""
+    return directory / f"{size:012d}{SUFFIX}"
+
+
+def newest_file(directory: Path) -> Path | None:
+    """Return the file of the largest checkpoint, ``None`` when there is none.
+
+    Raises:
+        IntegrityError: as ``checkpoint_files``.
+    """
+    return max(_files(directory), key=_size_of, default=None)
 
 
 def checkpoint_files(directory: Path) -> Iterator[Path]:
@@ -88,14 +110,21 @@ def checkpoint_files(directory: Path) -> Iterator[Path]:
     Raises:
         IntegrityError: the directory cannot be read.
     """
+    yield from sorted(_files(directory), key=_size_of)
+
+
+def _files(directory: Path) -> list[Path]:
     try:
-        names = [each for each in directory.iterdir() if NAME.fullmatch(each.name)]
+        return [each for each in directory.iterdir() if NAME.fullmatch(each.name)]
     except FileNotFoundError:
-        return
+        return []
     except OSError as error:
         what = f"the checkpoints cannot be listed: {error.strerror}"
         raise IntegrityError(what, subject=str(directory), hint="look at the disk") from error
-    yield from sorted(names, key=lambda path: int(path.name.removesuffix(SUFFIX)))
+
+
+def _size_of(path: Path) -> int:
+    return int(path.name.removesuffix(SUFFIX))
 
 
 def read_file(path: Path, keys: Sequence[VerifierKey]) -> SignedCheckpoint:
@@ -112,7 +141,7 @@ def read_file(path: Path, keys: Sequence[VerifierKey]) -> SignedCheckpoint:
         raise IntegrityError(what, subject=str(path), hint="look at the disk") from error
     except IntegrityError as error:
         raise IntegrityError(error.what, subject=str(path), hint=error.hint) from error
-    if signed.checkpoint.size != int(path.name.removesuffix(SUFFIX)):
+    if signed.checkpoint.size != _size_of(path):
         raise IntegrityError("a checkpoint is of another size than its name", subject=str(path))
     return signed
 

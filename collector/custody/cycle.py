@@ -64,6 +64,7 @@ class Cycle:
         most = self.policy.ahead_batches_max
         for window in listing.windows(self.policy.window_messages_max):
             due = self.mailbox.announce(self.intake.ledger.due(window, self.watch.now()))
+            self.notes.announced(due)
             proofs: list[Proof] = []
             with (
                 ahead(self.fetch(due), most) as fetched,

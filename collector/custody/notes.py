@@ -17,7 +17,7 @@ from collector.custody.intake import Committed
 from collector.custody.watch import Watch
 from collector.domain.custody import LedgerEntry, Proof, Settlement, State, Summary
 from collector.domain.errors import MessageError
-from collector.domain.mailbox import Listing, MessageRef, Removal
+from collector.domain.mailbox import Announced, Listing, MessageRef, Removal
 from collector.ledger.ledger import Ledger
 
 log = structlog.get_logger("collector.custody")
@@ -86,6 +86,14 @@ class Notes:
             expunged=sum(each.state is State.EXPUNGED for each in settlements),
             vanished=sum(each.state is State.VANISHED for each in settlements),
         )
+
+    def announced(self, due: Sequence[Announced]) -> None:
+        """Note how long the oldest message that is due has waited."""
+        arrived = [each.internal_date for each in due if each.internal_date is not None]
+        if arrived:
+            waited_s = max(0.0, (self.watch.now() - min(arrived)).total_seconds())
+            oldest_s = max(waited_s, self._summary.oldest_waiting_s or 0.0)
+            self._summary = replace(self._summary, oldest_waiting_s=round(oldest_s, 1))
 
     def committed(self, batch: Committed) -> None:
         """Note what has become ours, and what the server would not hand over."""

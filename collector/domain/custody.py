@@ -165,6 +165,8 @@ class Summary:
         set_aside: messages the server would not hand over.
         vanished: messages that were gone before we asked for their deletion.
         refused: committed messages that the mailbox does not let go.
+        oldest_waiting_s: age of the oldest message that was to be collected, by INTERNALDATE;
+            ``None`` when there was none, or the server did not tell.
         interrupted: the stop sign came before the end.
     """
 
@@ -177,6 +179,7 @@ class Summary:
     vanished: int = 0
     refused: int = 0
     interrupted: bool = False
+    oldest_waiting_s: float | None = None
 
     def plus(self, later: Summary) -> Summary:
         """Return both cycles as one; what is there now is what the later one saw."""
@@ -190,4 +193,5 @@ class Summary:
             vanished=self.vanished + later.vanished,
             refused=later.refused,
             interrupted=later.interrupted,
+            oldest_waiting_s=self.oldest_waiting_s or later.oldest_waiting_s,
         )

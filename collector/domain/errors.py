@@ -63,6 +63,10 @@ class CycleError(CollectorError):
         self.done: Summary | None = None
 
 
+class ThrottledError(CycleError):
+    """The server asks for a pause: too much was asked of it, or a daily limit is used up."""
+
+
 class LoginError(CycleError):
     """The server refused the credentials; asked again seldom, so that no account is locked."""
 

@@ -34,10 +34,12 @@ from collector.ledger import (
 )
 from collector.ledger.database import LedgerDatabase, file_exists
 from collector.ledger.log import Log
+from collector.ledger.memory import Memory
 from collector.ledger.migrate import SyncDirectory, check_migrated, is_unmade, migrate
 from collector.ledger.query import (
     EVERYTHING,
     DayFigures,
+    Failure,
     Filter,
     LogProblem,
     MailboxStatus,
@@ -56,11 +58,13 @@ class Ledger:
 
     Attributes:
         log: the Merkle tree over entries and events, as it is read.
+        memory: what is watched, and what was told of it.
     """
 
     def __init__(self, database: LedgerDatabase) -> None:
         self._database = database
         self.log = Log(database)
+        self.memory = Memory(database)
         self._second = LedgerDatabase(database.path)
 
     @classmethod
@@ -227,12 +231,10 @@ class Ledger:
             settlements, counts = polls.unsettled(self._database, listing, now)
         return settlements, sum(count > 0 for count, _ in counts)
 
-    def note_cycle(
-        self, mailbox: MailboxId, at: datetime, summary: Summary | None, error: str
-    ) -> None:
-        """Keep how the last cycle ended: its figures, or its error."""
+    def note_cycle(self, mailbox: MailboxId, at: datetime, ended: Summary | Failure) -> None:
+        """Keep how the last cycle ended: its figures, or how it failed."""
         with self._database.writing():
-            polls.note_cycle(self._database, mailbox, at, summary, error)
+            polls.note_cycle(self._database, mailbox, at, ended)
 
     # Reading
 

@@ -20,6 +20,7 @@ from collector.domain.custody import Policy
 from collector.domain.journal import JournalProfile
 from collector.ledger.ledger import Ledger
 from collector.ledger.migrate import migrate
+from collector.service.activity import Activity
 from collector.service.evidence import open_checkpoints
 from collector.service.job import MailboxJob
 from collector.source.account import Account
@@ -149,12 +150,12 @@ def policy_of(mailbox: MailboxSettings) -> Policy:
     )
 
 
-def mailbox_jobs(settings: Settings) -> list[MailboxJob]:
+def mailbox_jobs(settings: Settings, activity: Activity) -> list[MailboxJob]:
     """Return one job for every mailbox that has folders to collect."""
-    return [_job(settings, mailbox) for mailbox in settings.mailboxes if mailbox.folders]
+    return [_job(settings, mailbox, activity) for mailbox in settings.mailboxes if mailbox.folders]
 
 
-def _job(settings: Settings, mailbox: MailboxSettings) -> MailboxJob:
+def _job(settings: Settings, mailbox: MailboxSettings, activity: Activity) -> MailboxJob:
     job = MailboxJob(
         name=mailbox.name,
         folders=mailbox.folders,
@@ -162,6 +163,7 @@ def _job(settings: Settings, mailbox: MailboxSettings) -> MailboxJob:
         policy=policy_of(mailbox),
         poll_interval_s=mailbox.poll_interval_s,
         idle=mailbox.idle,
+        activity=activity,
     )
     return job
 

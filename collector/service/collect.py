@@ -20,7 +20,7 @@ from collector.domain.custody import Policy, Summary
 from collector.domain.errors import ConfigError, CycleError
 from collector.domain.mailbox import MailboxId
 from collector.service.assemble import House, account_of, policy_of
-from collector.service.job import report_cycle
+from collector.service.job import failure_of, report_cycle
 from collector.source.imap import ImapMailbox
 
 
@@ -128,7 +128,7 @@ def run_until_done(house: House, settings: Settings, work: Iterable[Work], watch
                 done = _cycles(house, mailbox, each, watch)
             outcome.summary = _and(outcome.summary, done)
         except (CycleError, ConfigError) as error:
-            house.ledger.note_cycle(_id(each), utc_now(), None, str(error))
+            house.ledger.note_cycle(_id(each), utc_now(), failure_of(error, 0.0))
             outcome.errors.append(error)
             if isinstance(error, CycleError) and error.done:
                 outcome.summary = _and(outcome.summary, error.done)
@@ -149,7 +149,7 @@ def _cycles(house: House, mailbox: ImapMailbox, work: Work, watch: Watch) -> Sum
             error.done = total.plus(error.done or Summary())
             raise
         report_cycle(work.folder, summary, time.monotonic() - began_s)
-        house.ledger.note_cycle(_id(work), utc_now(), summary, "")
+        house.ledger.note_cycle(_id(work), utc_now(), summary)
         house.intake.attest(utc_now())
         total = total.plus(summary)
         if summary.interrupted or not (summary.collected or summary.cleared):

@@ -19,10 +19,14 @@ from collector import __version__
 from collector.config import Settings, load
 from collector.domain.errors import CollectorError, ConfigError, IntegrityError
 from collector.service import exit_code
+from collector.service.activity import Activity
+from collector.service.alarms import AlarmJob, broken, tell_at_once
 from collector.service.assemble import House, mailbox_jobs, open_house
 from collector.service.exit_code import ExitCode
+from collector.service.metrics import served_metrics
 from collector.service.notify import notify, watchdog_interval_s
 from collector.service.outside import outside_jobs
+from collector.service.ping import ping_jobs
 from collector.service.schedule import Job, Schedule
 
 log = structlog.get_logger("collector.service")
@@ -58,15 +62,24 @@ class Daemon:
         return code
 
     def _serve(self, settings: Settings, house: House) -> ExitCode:
-        jobs: list[Job] = [*mailbox_jobs(settings), *outside_jobs(settings)]
+        activity = Activity()
+        jobs: list[Job] = [
+            *mailbox_jobs(settings, activity),
+            *outside_jobs(settings),
+            *ping_jobs(settings, activity),
+            AlarmJob(settings),
+        ]
         schedule = Schedule(jobs, house.intake, self._halting, self._wake)
         house.record("service.started", version=__version__, config_digest=settings.digest)
-        schedule.start()
-        notify("READY=1")
-        self._watch(schedule)
-        notify("STOPPING=1" if self._stop.is_set() or schedule.fatal else "RELOADING=1")
-        schedule.stop()
+        with served_metrics(settings, house, activity):
+            schedule.start()
+            notify("READY=1")
+            self._watch(schedule)
+            notify("STOPPING=1" if self._stop.is_set() or schedule.fatal else "RELOADING=1")
+            schedule.stop()
         code = _code_of(schedule.fatal)
+        if isinstance(schedule.fatal, IntegrityError):
+            tell_at_once(settings, broken(schedule.fatal))
         house.record("service.stopped", exit_code=int(code))
         return code
 

@@ -35,6 +35,8 @@ STAMP_SUFFIX = ".tsr"
 STAMP_PAUSE_S = timedelta(hours=1).total_seconds()
 ANCHOR_PAUSE_S = 10.0
 LOOK_S = 10.0
+SHOWN = "shown"
+"""The reading of a place that has a checkpoint."""
 CERTIFICATES_BYTES_MAX = 1024 * 1024
 
 
@@ -54,20 +56,21 @@ class Place:
     _again_s: float = 0.0
     _backoff: Backoff = field(default_factory=Backoff)
 
-    def bring(self, signed: SignedCheckpoint) -> None:
-        """Show a checkpoint, if there is one he has not seen and it is time."""
+    def bring(self, signed: SignedCheckpoint) -> bool:
+        """Show a checkpoint, if there is one he has not seen and it is time; say whether he has."""
         if signed.checkpoint.size <= self._shown or time.monotonic() < self._again_s:
-            return
+            return False
         try:
             self.show(signed)
         except (CycleError, ConfigError) as error:
             self._again_s = time.monotonic() + self._backoff.failed(error)
             log.warning("checkpoint.unseen", place=self.name, error=error.what, hint=error.hint)
-            return
+            return False
         self._backoff.succeeded()
         self._shown = signed.checkpoint.size
         self._again_s = time.monotonic() + self.pause_s
         log.info("checkpoint.shown", place=self.name, leaves_count=self._shown)
+        return True
 
 
 @dataclass(slots=True)
@@ -86,7 +89,11 @@ class OutsideJob:
                 break
             self.pulse.beat()
             assert newest is not None  # noqa: S101 - there are no places without one
-            place.bring(newest)
+            if place.bring(newest):
+                leaves_count = newest.checkpoint.size
+                intake.ledger.memory.note_reading(
+                    place.name, SHOWN, utc_now(), leaves_count=leaves_count
+                )
         self.pulse.rest(LOOK_S)
         return LOOK_S
 

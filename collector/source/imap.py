@@ -18,6 +18,7 @@ from collector.domain.mailbox import (
     MailboxId,
     MessageRef,
     Removal,
+    Survey,
     Unfetched,
 )
 from collector.source.account import Account
@@ -27,6 +28,7 @@ from collector.source.handover import Handover
 from collector.source.idle import wait_for_exists
 from collector.source.listing import Uids, criteria_of, list_uids
 from collector.source.removal import removal_of, remove
+from collector.source.survey import survey
 
 
 class ImapMailbox:
@@ -92,6 +94,11 @@ class ImapMailbox:
                 found = remove(client, self._account, removal, proven)
                 strangers += [ours[uid] for uid in found]
         return strangers
+
+    def survey(self) -> Survey:
+        """Tell quota and certificate; one round trip, none on a server without quotas."""
+        with self._connection.guarded("the quota cannot be asked for"):
+            return survey(self._connection.session().client, self._mailbox.folder)
 
     @property
     def offers_idle(self) -> bool:

@@ -29,6 +29,8 @@ _MONTHS = (
     b"jul", b"aug", b"sep", b"oct", b"nov", b"dec",
 )  # fmt: skip
 UID_MAX = 2**32 - 1
+QUOTA = re.compile(rb"\b(STORAGE|MESSAGE) (\d{1,15}) (\d{1,15})", re.IGNORECASE)
+"""Resource, usage and limit in a QUOTA line (RFC 9208, section 4.2.1)."""
 
 
 def exists_of(line: bytes) -> int | None:

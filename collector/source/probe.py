@@ -6,7 +6,6 @@ What no client can check (administrators, master users, delegates) is said.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
 
 from collector.domain.errors import CollectorError
@@ -15,6 +14,7 @@ from collector.domain.mailbox import Removal
 from collector.source.account import Account
 from collector.source.client import Client, quoted
 from collector.source.connection import select
+from collector.source.lines import QUOTA
 from collector.source.refusal import SERVER_FAULTS, Complaints, LoginRefused, Refused
 from collector.source.removal import removal_of
 from collector.source.rights import (
@@ -29,7 +29,6 @@ from collector.source.rights import (
 QUOTA_WARNING = 0.8
 """A full journal mailbox bounces journal reports: warn early."""
 
-_QUOTA = re.compile(rb"\b(STORAGE|MESSAGE) (\d{1,15}) (\d{1,15})", re.IGNORECASE)
 _HINT = "run `collector check` again; if it stays, look at the server's log"
 _HINTS = {
     "uidplus": "see the finding on deletion",
@@ -177,7 +176,7 @@ class _Probe:
         worst = 0.0
         details = []
         for line in self._connected.ask(b"GETQUOTAROOT " + quoted(self._folder)):
-            for name, used, limit in _QUOTA.findall(line):
+            for name, used, limit in QUOTA.findall(line):
                 unit = "KiB" if name.upper() == b"STORAGE" else "messages"
                 details.append(f"{int(used)} of {int(limit)} {unit}")
                 worst = max(worst, int(used) / max(int(limit), 1))

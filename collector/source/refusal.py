@@ -16,7 +16,13 @@ from dataclasses import dataclass
 
 from imapclient.exceptions import CapabilityError
 
-from collector.domain.errors import CollectorError, ConfigError, CycleError, LoginError
+from collector.domain.errors import (
+    CollectorError,
+    ConfigError,
+    CycleError,
+    LoginError,
+    ThrottledError,
+)
 
 MINUTE_S = 60.0
 HOUR_S = 3600.0
@@ -80,12 +86,14 @@ KNOWN = (
     _known(
         r"\[OVERQUOTA\].*bandwidth|bandwidth limits",
         "the daily limit of the account is used up",
+        error=ThrottledError,
         wait_s=HOUR_S,
         again_s=DAY_S,
     ),
     _known(
         r"too many simultaneous connections|maximum number of connections|max_userip_connections",
         "close other connections of this account, or raise the server's limit",
+        error=ThrottledError,
         wait_s=MINUTE_S,
         again_s=MINUTE_S,
     ),
@@ -160,7 +168,7 @@ class Complaints:
             wait_s = min(max(int(backoff[1]) / 1000, 1.0), DAY_S)
             hint = f"the server asks to wait {wait_s:.0f} s"
             text = f"{what}: {reason}"
-            return CycleError(text, subject=subject, hint=hint, retry_after_s=wait_s)
+            return ThrottledError(text, subject=subject, hint=hint, retry_after_s=wait_s)
         if isinstance(error, CapabilityError):
             hint = 'use security = "tls" with the port for it, or let the server offer STARTTLS'
             return ConfigError(f"{what}: {reason}", subject=subject, hint=hint)

@@ -88,7 +88,7 @@ QUESTIONS: dict[str, Callable[[Ledger], object]] = {
         listing_of([ref.uid for ref in refs_of(ledger)], uidnext=99_999), NOW
     ),
     "observe": lambda ledger: ledger.observe(listing_of([], uidnext=99_999), NOW),
-    "note_cycle": lambda ledger: ledger.note_cycle(INBOX, NOW, Summary(), ""),
+    "note_cycle": lambda ledger: ledger.note_cycle(INBOX, NOW, Summary()),
     "clear": lambda ledger: ledger.clear([proof_of(ledger.held(refs_of(ledger))[0])]),
     "mailbox_status": lambda ledger: ledger.mailbox_status(),
     "set_aside_count": lambda ledger: ledger.set_aside_count(),

@@ -74,7 +74,16 @@ def load(path: Path) -> Settings:
         file = ConfigFile.model_validate(table, context={"directory": path.parent})
     except ValidationError as error:
         raise _explained(error, table, path) from None
-    return Settings(path, _digest(file), file.archive, file.mailboxes, file.log, file.evidence)
+    return Settings(
+        path,
+        _digest(file),
+        file.archive,
+        file.mailboxes,
+        file.log,
+        file.evidence,
+        file.alarms,
+        file.metrics,
+    )
 
 
 def _read(path: Path) -> Table:
@@ -170,7 +179,7 @@ def _where(error: ErrorDetails, table: Table) -> str:
                 place, keys = [*place, "[mailbox.oauth]"], keys[1:]
         case ("evidence", "mail", *keys):
             place = ["[evidence.mail]"]
-        case ("archive" | "log" | "evidence" as section, *keys):
+        case ("archive" | "log" | "evidence" | "alarms" | "metrics" as section, *keys):
             place = [f"[{section}]"]
         case keys:
             keys = list(keys)

@@ -21,6 +21,7 @@ from pydantic import (
     model_validator,
 )
 
+from collector.config.alarms import AlarmSettings, CalendarSettings, MetricsSettings
 from collector.config.envelopes import EnvelopeSettings
 from collector.config.evidence import EvidenceSettings
 from collector.config.mail import MailSettings
@@ -50,7 +51,7 @@ from collector.source.providers import AUTO, NAMES
 IMAPS_PORT = 993
 IMAP_PORT = 143
 INBOX = "INBOX"
-POLL = within(1, 3600, "1s to 1h")  # a longer silence counts as an alarm
+POLL = within(1, 3600, "1s to 1h")
 SIZE = within(1024**2, 8 * 1024**3 - 1, "1 MiB to below 8 GiB")  # a tar header's limit (POSIX)
 DAILY = within(1024**2, 1024**4, "1 MiB to 1024 GiB")
 SECRET_KEYS = ("password_file", "password_env", "password_command", "token_command", "oauth")
@@ -77,7 +78,7 @@ class LogSettings(Section):
     format: Literal["auto", "json", "console"] = "auto"
 
 
-class MailboxSettings(EnvelopeSettings):
+class MailboxSettings(EnvelopeSettings, CalendarSettings):
     """``[[mailbox]]``: one journal mailbox, how to reach it and what to do with it."""
 
     name: str
@@ -184,6 +185,8 @@ SECTIONS: dict[str, type[Section]] = {
     "log": LogSettings,
     "evidence": EvidenceSettings,
     "evidence.mail": MailSettings,
+    "alarms": AlarmSettings,
+    "metrics": MetricsSettings,
 }
 
 
@@ -196,6 +199,8 @@ class ConfigFile(Section):
     evidence: Annotated[
         EvidenceSettings, Field(default_factory=lambda: EvidenceSettings.model_validate({}))
     ]
+    alarms: AlarmSettings = AlarmSettings()
+    metrics: MetricsSettings = MetricsSettings()
 
     @model_validator(mode="after")
     def _each_mailbox_once(self) -> Self:
@@ -228,6 +233,8 @@ class Settings:
     mailboxes: Sequence[MailboxSettings]
     log: LogSettings
     evidence: EvidenceSettings
+    alarms: AlarmSettings
+    metrics: MetricsSettings
 
 
 def _places(mailbox: MailboxSettings) -> list[tuple[object, ...]]:

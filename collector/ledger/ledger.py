@@ -34,6 +34,7 @@ from collector.ledger import (
 from collector.ledger.accounts import Accounts
 from collector.ledger.database import LedgerDatabase, file_exists, is_read_only
 from collector.ledger.log import Log
+from collector.ledger.memory import Memory
 from collector.ledger.migrate import SyncDirectory, check_migrated, is_unmade, migrate
 from collector.ledger.query import (
     EVERYTHING,
@@ -45,6 +46,7 @@ from collector.ledger.query import (
     SetAsideMessage,
 )
 from collector.ledger.throttles import Throttles
+from collector.ledger.watched import Failure
 
 EVENTS_MAX = 1_000
 UNLOGGED_MAX = 1_000
@@ -57,12 +59,14 @@ class Ledger:
     Attributes:
         log: the Merkle tree over entries and events, as it is read.
         throttles: how much the servers of the mailboxes let us have.
+        memory: what is watched, and what was told of it.
     """
 
     def __init__(self, database: LedgerDatabase) -> None:
         self._database = database
         self.log = Log(database)
         self.accounts = Accounts(database)
+        self.memory = Memory(database)
         self.throttles = Throttles(database)
         self._second = LedgerDatabase(database.path, read_only=database.read_only)
 
@@ -251,12 +255,10 @@ class Ledger:
             settlements, counts = polls.unsettled(self._database, listing, now)
         return settlements, sum(count > 0 for count, _ in counts)
 
-    def note_cycle(
-        self, mailbox: MailboxId, at: datetime, summary: Summary | None, error: str
-    ) -> None:
-        """Keep how the last cycle ended: its figures, or its error."""
+    def note_cycle(self, mailbox: MailboxId, at: datetime, ended: Summary | Failure) -> None:
+        """Keep how the last cycle ended: its figures, or how it failed."""
         with self._database.writing():
-            polls.note_cycle(self._database, mailbox, at, summary, error)
+            polls.note_cycle(self._database, mailbox, at, ended)
 
     # Reading
 

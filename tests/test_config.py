@@ -151,7 +151,7 @@ def test_the_example_explains_every_key():
     """No key of the program is missing in the example."""
     text = EXAMPLE.read_text(encoding="utf-8")
     shown = set(re.findall(r"^(?:# )?(\w+) = ", text, re.MULTILINE))
-    shown |= set(re.findall(r"^\[+(\w+)\]+$", text, re.MULTILINE))
+    shown |= set(re.findall(r"^\[+(?:\w+\.)?(\w+)\]+$", text, re.MULTILINE))
     assert shown == set().union(*(keys_of(each) for each in (ConfigFile, *SECTIONS.values())))
 
 

@@ -11,6 +11,7 @@ import typer
 from collector import __version__
 from collector.cli import (
     backfill,
+    canary,
     check,
     check_proof,
     collect,
@@ -49,7 +50,7 @@ app = typer.Typer(
 )
 
 COMMANDS = (demo, check, run, collect, backfill, verify, reconcile, status, list_, show, export)
-for module in (*COMMANDS, report, prove, check_proof, rebuild, migrate):
+for module in (*COMMANDS, report, prove, check_proof, canary, rebuild, migrate):
     name = module.__name__.rpartition(".")[2].rstrip("_").replace("_", "-")
     app.command(name=name)(module.command)
 

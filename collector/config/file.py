@@ -74,7 +74,9 @@ def load(path: Path) -> Settings:
         file = ConfigFile.model_validate(table, context={"directory": path.parent})
     except ValidationError as error:
         raise _explained(error, table, path) from None
-    return Settings(path, _digest(file), file.archive, file.mailboxes, file.log, file.evidence)
+    return Settings(
+        path, _digest(file), file.archive, file.mailboxes, file.log, file.evidence, file.canary
+    )
 
 
 def _read(path: Path) -> Table:
@@ -111,6 +113,7 @@ def _digest(file: ConfigFile) -> str:
         exclude={
             "mailboxes": {"__all__": {"password_command"}},
             "evidence": {"key_command", "anchor_urls"},
+            "canary": {"smtp": {"__all__": {"password_command"}}},
         },
     )
     return f"sha256:{hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()}"
@@ -145,7 +148,8 @@ def _what(error: ErrorDetails) -> tuple[str, str]:
 
 def _nearest(loc: tuple[int | str, ...]) -> str:
     """Return a hint for the unknown key at ``loc``."""
-    section, key = (SECTIONS[str(loc[0])] if len(loc) > 1 else ConfigFile), str(loc[-1])
+    table, key = ".".join(each for each in loc[:-1] if isinstance(each, str)), str(loc[-1])
+    section = SECTIONS[table] if table else ConfigFile
     if key == "password":
         return f"a password does not belong in this file; {ONE_SECRET}"
     known = [field.alias or name for name, field in section.model_fields.items()]
@@ -161,7 +165,9 @@ def _where(error: ErrorDetails, table: Table) -> str:
             mailbox = table["mailbox"][index]
             name = mailbox.get("name") if isinstance(mailbox, dict) else None
             place = [f"[[mailbox]] {name if isinstance(name, str) else f'number {index + 1}'}"]
-        case ("archive" | "log" | "evidence" as section, *keys):
+        case ("canary", "smtp" | "path" as part, int(index), *keys):
+            place = [f"[[canary.{part}]] number {index + 1}"]
+        case ("archive" | "log" | "evidence" | "canary" as section, *keys):
             place = [f"[{section}]"]
         case keys:
             keys = list(keys)

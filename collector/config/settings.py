@@ -21,6 +21,7 @@ from pydantic import (
     model_validator,
 )
 
+from collector.config.canary import CanarySettings, PathSettings, RelaySettings
 from collector.config.envelopes import EnvelopeSettings
 from collector.config.evidence import EvidenceSettings
 from collector.config.password import Password, PasswordCommand, PasswordFile, PasswordVariable
@@ -147,6 +148,9 @@ SECTIONS: dict[str, type[Section]] = {
     "mailbox": MailboxSettings,
     "log": LogSettings,
     "evidence": EvidenceSettings,
+    "canary": CanarySettings,
+    "canary.smtp": RelaySettings,
+    "canary.path": PathSettings,
 }
 
 
@@ -157,6 +161,7 @@ class ConfigFile(Section):
     mailboxes: Annotated[tuple[MailboxSettings, ...], Field(alias="mailbox", max_length=1000)] = ()
     log: LogSettings = LogSettings()
     evidence: EvidenceSettings = EvidenceSettings()
+    canary: CanarySettings = CanarySettings()
 
     @model_validator(mode="after")
     def _each_mailbox_once(self) -> Self:
@@ -171,6 +176,17 @@ class ConfigFile(Section):
                 if other != mailbox.name:
                     what = f"the mailboxes {other} and {mailbox.name} share a folder"
                     raise refused(what, "a folder is collected by one mailbox only")
+        return self
+
+    @model_validator(mode="after")
+    def _canaries_reach_a_mailbox(self) -> Self:
+        known = [mailbox.name for mailbox in self.mailboxes]
+        for path in self.canary.paths:
+            if path.mailbox not in known:
+                what = f"the path {path.name} leads to a mailbox that is not configured"
+                raise refused(
+                    what, f"known: {', '.join(known) or 'none'}", "[[canary.path]] mailbox"
+                )
         return self
 
 
@@ -189,6 +205,7 @@ class Settings:
     mailboxes: Sequence[MailboxSettings]
     log: LogSettings
     evidence: EvidenceSettings
+    canary: CanarySettings
 
 
 def is_loopback(host: str) -> bool:

@@ -32,6 +32,7 @@ from collector.ledger import (
     states,
     status,
 )
+from collector.ledger.canaries import Canaries
 from collector.ledger.database import LedgerDatabase, file_exists
 from collector.ledger.log import Log
 from collector.ledger.migrate import SyncDirectory, check_migrated, is_unmade, migrate
@@ -56,11 +57,13 @@ class Ledger:
 
     Attributes:
         log: the Merkle tree over entries and events, as it is read.
+        canaries: our own test mails.
     """
 
     def __init__(self, database: LedgerDatabase) -> None:
         self._database = database
         self.log = Log(database)
+        self.canaries = Canaries(database)
         self._second = LedgerDatabase(database.path)
 
     @classmethod

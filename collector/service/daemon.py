@@ -20,6 +20,7 @@ from collector.config import Settings, load
 from collector.domain.errors import CollectorError, ConfigError, IntegrityError
 from collector.service import exit_code
 from collector.service.assemble import House, mailbox_jobs, open_house
+from collector.service.canary_job import canary_jobs
 from collector.service.exit_code import ExitCode
 from collector.service.notify import notify, watchdog_interval_s
 from collector.service.outside import outside_jobs
@@ -58,7 +59,7 @@ class Daemon:
         return code
 
     def _serve(self, settings: Settings, house: House) -> ExitCode:
-        jobs: list[Job] = [*mailbox_jobs(settings), *outside_jobs(settings)]
+        jobs: list[Job] = [*mailbox_jobs(settings), *outside_jobs(settings), *canary_jobs(settings)]
         schedule = Schedule(jobs, house.intake, self._halting, self._wake)
         house.record("service.started", version=__version__, config_digest=settings.digest)
         schedule.start()

@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from collector.custody.audit import Problem
+from collector.domain.alarm import Alarm
 from collector.domain.custody import Summary
 from collector.domain.finding import Finding
 from collector.domain.journal import Envelope, Original, Recipient
@@ -143,6 +144,17 @@ def finding_facts(finding: Finding) -> Facts:
         "result": finding.grade.value,
         "detail": finding.detail,
         "hint": finding.hint,
+    }
+
+
+def alarm_facts(alarm: Alarm) -> Facts:
+    """Return one alarm as JSON values."""
+    return {
+        "kind": alarm.kind,
+        "subject": alarm.subject,
+        "severity": alarm.severity.value,
+        "problem": alarm.problem,
+        "hint": alarm.hint,
     }
 
 

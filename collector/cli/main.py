@@ -17,6 +17,7 @@ from collector.cli import (
     collect,
     demo,
     export,
+    init,
     list_,
     migrate,
     prove,
@@ -49,7 +50,20 @@ app = typer.Typer(
     ),
 )
 
-COMMANDS = (demo, check, run, collect, backfill, verify, reconcile, status, list_, show, export)
+COMMANDS = (
+    demo,
+    init,
+    check,
+    run,
+    collect,
+    backfill,
+    verify,
+    reconcile,
+    status,
+    list_,
+    show,
+    export,
+)
 for module in (*COMMANDS, report, prove, check_proof, canary, rebuild, migrate):
     name = module.__name__.rpartition(".")[2].rstrip("_").replace("_", "-")
     app.command(name=name)(module.command)

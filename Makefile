@@ -130,7 +130,7 @@ $(VENV)/.runs: pyproject.toml $(BIN)/python
 
 # What the checks need besides.
 $(VENV)/.checks: pyproject.toml $(VENV)/.runs
-	@$(PIP) install --group dev
+	@$(PIP) install --group dev --editable '.[demo,oauth]'
 	@touch $@
 
 # Programs that the tests start or compare with.

@@ -27,9 +27,12 @@ from collector.domain.errors import CollectorError
 
 EVENTS = {
     "archive.exported": "messages were written out for somebody else",
+    "archive.listed": "somebody listed what is in the archive",
     "archive.recovered": "segments had an end that was not committed: taken over or left behind",
     "archive.verified": "messages were read again and compared with ledger, log and segments",
+    "archive.verifying": "how far a verification is, where no terminal shows it",
     "backfill.finished": "older mail of the named folders was collected",
+    "backfill.started": "older mail of the named folders is being collected",
     "canary.arrived": "the journal copy of a test mail of ours is archived; its grade is final",
     "canary.failed": "canaries could not be sent or looked for; collecting goes on",
     "canary.lost": "the journal copy of a test mail of ours did not come in time",
@@ -37,6 +40,11 @@ EVENTS = {
     "canary.unsent": "the mail server did not take a test mail of ours; tried again",
     "checkpoint.shown": "an authority or an anchor outside has the newest checkpoint",
     "checkpoint.unseen": "an authority or an anchor outside could not be reached; tried again",
+    "checkpoints.thinned": "old checkpoints that nobody outside holds were removed",
+    "checkpoints.unthinned": "old checkpoints could not be removed now; tried again",
+    "clock.jumped": "the clock was set: times before and after cannot be compared",
+    "collect.finished": "the mailboxes were emptied once, by hand or by a timer",
+    "config.changed": "settings differ from those last in effect; secrets are hidden",
     "custody.broken": "stored bytes are not what was recorded, or an fsync failed; all stops",
     "cycle.failed": "a mailbox could not be worked off now; it is tried again after a pause",
     "cycle.finished": "a folder was worked off; at debug when there was nothing to do",
@@ -48,13 +56,18 @@ EVENTS = {
     "mailbox.refused": "archived and proven, but the mailbox does not let messages go",
     "mailbox.renumbered": "UIDVALIDITY changed; everything in it is collected again",
     "mailbox.restored": "the server's next UID fell; nothing is deleted in this cycle",
+    "mailbox.throttled": "the server asked an earlier run to be left alone, and is",
+    "mailbox.unwatched": "nobody looked into a mailbox for a long time",
     "message.cleared": "proof and intent to delete are written down, the deletion is asked for",
     "message.committed": "a message is ours: durable in a segment, named by the ledger",
+    "message.flagged": "somebody else set flags on messages: others work in the mailbox",
     "message.quarantined": "archived, but its envelope was not understood",
     "message.replaced": "a UID names another message than the proven one; that one is left alone",
     "message.set_aside": "the server would not hand a message over; it stays in the mailbox",
     "message.vanished": "a message left the mailbox without us",
+    "message.viewed": "somebody looked at a message",
     "proof.written": "the proof of one message was written out for somebody else",
+    "report.written": "somebody had a completeness report made",
     "segment.kept": "a full segment could not be sealed now; it is read as it is and tried again",
     "segment.sealed": "a full segment was rewritten, proven and closed for ever",
     "server.alerted": "the mail server says what a person must read (RFC 9051, section 7.1)",
@@ -66,7 +79,7 @@ EVENTS = {
 }
 """Every event of the program and what it means."""
 
-LIBRARIES = ("imapclient", "imaplib", "apscheduler", "peewee")
+LIBRARIES = ("imapclient", "imaplib", "apscheduler", "peewee", "msal", "google", "urllib3")
 SECRET = {"authorization", "body", "credential", "literal", "password", "raw", "secret", "token"}
 PERSONAL = {"address", "header", "recipient", "recipients", "sender", "subject", "username"}
 HIDDEN = "<hidden>"

@@ -27,6 +27,8 @@ class Folder(Model):
     uidvalidity = BigIntegerField(null=True)
     uidnext = BigIntegerField(null=True)
     accounted_to = BigIntegerField(null=True)
+    modseq = BigIntegerField(null=True)
+    pending = TextField()
     waiting_count = BigIntegerField()
     polled_at = TextField(null=True)
     last_cycle_at = TextField(null=True)
@@ -86,6 +88,43 @@ class StateCount(Model):
     class Meta:
         table_name = "state_counts"
         primary_key = CompositeKey("folder", "state")
+
+
+class DayCount(Model):
+    """What the listings of a folder said on one day (UTC); see ``accounting``."""
+
+    folder = ForeignKeyField(Folder, column_name="folder_id", index=False)
+    day = TextField()
+    seen_count = BigIntegerField()
+    gone_count = BigIntegerField()
+    void_count = BigIntegerField()
+
+    class Meta:
+        table_name = "day_counts"
+        primary_key = CompositeKey("folder", "day")
+
+
+class FlaggedMessage(Model):
+    """A message still listed on which somebody else set flags; told of once."""
+
+    folder = ForeignKeyField(Folder, column_name="folder_id", index=False)
+    uidvalidity = BigIntegerField()
+    uid = BigIntegerField()
+
+    class Meta:
+        table_name = "flagged_messages"
+        primary_key = CompositeKey("folder", "uidvalidity", "uid")
+
+
+class Setting(Model):
+    """One setting as it was last in effect: as it may be shown, and what tells a change."""
+
+    key = TextField(primary_key=True)
+    shown = TextField()
+    mark = TextField()
+
+    class Meta:
+        table_name = "settings"
 
 
 class Receipt(Model):
@@ -248,6 +287,29 @@ class SetAside(Model):
         primary_key = CompositeKey("folder", "uidvalidity", "uid")
 
 
+class Throttle(Model):
+    """Until when a mailbox's server wants to be left alone, and what it limits."""
+
+    mailbox = TextField(primary_key=True)
+    throttle = TextField()
+    until_at = TextField()
+
+    class Meta:
+        table_name = "throttles"
+
+
+class Download(Model):
+    """How many bytes of messages one mailbox handed over in one hour."""
+
+    mailbox = TextField()
+    hour_at = TextField()
+    size_bytes = BigIntegerField()
+
+    class Meta:
+        table_name = "downloads"
+        primary_key = CompositeKey("mailbox", "hour_at")
+
+
 class Event(Model):
     """Something a person may ask about later."""
 
@@ -311,6 +373,9 @@ TABLES = (
     Folder,
     Entry,
     StateCount,
+    DayCount,
+    FlaggedMessage,
+    Setting,
     Receipt,
     Envelope,
     NestedEnvelope,
@@ -320,6 +385,8 @@ TABLES = (
     Proof,
     Deletion,
     SetAside,
+    Throttle,
+    Download,
     Event,
     Leaf,
     Node,

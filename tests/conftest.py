@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 from collector_program import Collector
 from dovecot_server import DovecotServer, Options
+from smtp_server import SmtpServer, running_smtp
 
 
 @pytest.fixture(scope="session")
@@ -30,6 +32,19 @@ def dovecot_with() -> Iterator[Callable[..., DovecotServer]]:
 def dovecot(dovecot_with: Callable[..., DovecotServer]) -> DovecotServer:
     """Return a running Dovecot; take a ``new_user()`` of it for every test."""
     return dovecot_with()
+
+
+@pytest.fixture
+def smtp_with() -> Iterator[Callable[..., SmtpServer]]:
+    """Return a maker of SMTP servers by their options; they run as long as the test."""
+    with ExitStack() as running:
+        yield lambda **options: running.enter_context(running_smtp(**options))
+
+
+@pytest.fixture
+def smtp(smtp_with: Callable[..., SmtpServer]) -> SmtpServer:
+    """Return a running SMTP server that asks nobody for a password."""
+    return smtp_with()
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ import pytest
 from pydantic import BaseModel
 
 from collector.config import MailboxSettings, Settings, find_config, load
+from collector.config.mail import MailSettings
 from collector.config.settings import SECRET_KEYS, SECTIONS, ConfigFile
 from collector.domain.errors import ConfigError
 from collector.domain.journal import JournalFormat, JournalProfile
@@ -24,6 +25,7 @@ host = "imap.example.net"
 username = "journal@example.net"
 password_file = "imap-password"
 """
+TABLE = r"\[+([\w.]+)\]+"
 COMMENTED_KEY = re.compile(r"# (\w+) = (.+)")
 
 
@@ -127,17 +129,22 @@ def test_the_example_loads_and_says_only_defaults():
     assert [each.name for each in settings.mailboxes] == ["journal"]
 
 
-def commented_lines() -> list[tuple[str, str]]:
-    """Return the optional keys of the example and their values."""
-    lines = EXAMPLE.read_text(encoding="utf-8").splitlines()
-    return [(match[1], match[0]) for line in lines if (match := COMMENTED_KEY.fullmatch(line))]
+def commented_lines() -> list[tuple[str, str, str]]:
+    """Return the optional keys of the example, each with its table and its line."""
+    table, found = "", []
+    for line in EXAMPLE.read_text(encoding="utf-8").splitlines():
+        if match := re.fullmatch(TABLE, line):
+            table = match[1]
+        elif match := COMMENTED_KEY.fullmatch(line):
+            found.append((table, match[1], line))
+    return found
 
 
-@pytest.mark.parametrize(("key", "line"), commented_lines())
-def test_every_optional_line_of_the_example_can_be_used(tmp_path, key, line):
+@pytest.mark.parametrize(("table", "key", "line"), commented_lines())
+def test_every_optional_line_of_the_example_can_be_used(tmp_path, table, key, line):
     """Taking the # away from any one line gives a valid configuration."""
     text = EXAMPLE.read_text(encoding="utf-8").replace(line, line.removeprefix("# "))
-    if key in SECRET_KEYS:
+    if table == "mailbox" and key in SECRET_KEYS:
         text = text.replace('\npassword_file = "imap-password"', "")
     assert load_text(tmp_path, text).mailboxes
 
@@ -150,9 +157,103 @@ def keys_of(model: type[BaseModel]) -> set[str]:
 def test_the_example_explains_every_key():
     """No key of the program is missing in the example."""
     text = EXAMPLE.read_text(encoding="utf-8")
-    shown = set(re.findall(r"^(?:# )?(\w+) = ", text, re.MULTILINE))
-    shown |= set(re.findall(r"^\[+(?:\w+\.)?(\w+)\]+$", text, re.MULTILINE))
+    shown = set(re.findall(r"^(?:# +)?(\w+) = ", text, re.MULTILINE))
+    tables = re.findall(r"^(?:# )?\[+([\w.]+)\]+$", text, re.MULTILINE)
+    shown |= {name for table in tables for name in table.split(".")}
     assert shown == set().union(*(keys_of(each) for each in (ConfigFile, *SECTIONS.values())))
+
+
+MAIL = '\n[evidence.mail]\nrecipients = ["auditor@example.org"]\n'
+
+
+def mail_with(folder: Path, *lines: str) -> MailSettings:
+    """Load a configuration that mails checkpoints; return its table."""
+    return load_text(folder, LEAST + MAIL + "\n".join(lines)).evidence.mail
+
+
+@pytest.mark.parametrize(
+    ("lines", "expected"),
+    [
+        ((), ("localhost", "plain", 25)),
+        (('host = "127.0.0.1"',), ("127.0.0.1", "plain", 25)),
+        (('host = "smtp.example.net"',), ("smtp.example.net", "tls", 465)),
+        (('host = "smtp.example.net"', 'security = "starttls"'),
+         ("smtp.example.net", "starttls", 587)),
+        (('security = "tls"', "port = 1465"), ("localhost", "tls", 1465)),
+    ],
+)  # fmt: skip
+def test_a_recipient_is_enough_for_mail(tmp_path, lines, expected):
+    """Security and port follow the host."""
+    mail = mail_with(tmp_path, *lines)
+    assert (mail.host, mail.security, mail.port) == expected
+    assert (mail.password, mail.interval_s) == (None, 86400.0)
+
+
+def test_the_password_for_mail_comes_from_the_sources_of_a_mailbox(tmp_path, monkeypatch):
+    """A file, the environment or a command."""
+    (tmp_path / "smtp").touch(mode=0o600)
+    (tmp_path / "smtp").write_text("secret\n")
+    monkeypatch.setenv("SMTP_SECRET", "secret")
+    for source in (
+        'password_file = "smtp"', 'password_env = "SMTP_SECRET"',
+        'password_command = ["echo", "secret"]',
+    ):  # fmt: skip
+        password = mail_with(tmp_path, 'username = "journal"', source).password
+        assert password is not None
+        assert password() == "secret"
+
+
+@pytest.mark.parametrize(
+    ("lines", "told"),
+    [
+        (
+            ('host = "smtp.example.net"', 'security = "plain"'),
+            r"plain is for loopback.*\[evidence.mail\]: security",
+        ),
+        (('sender = "nobody"',), r"this is not an address.*\[evidence.mail\]: sender"),
+        (('username = "journal"',), r"the login is not complete: .*: username"),
+        (('password_env = "X"',), r"the login is not complete: .*: username"),
+        (('username = "j"', 'password_env = "X"', 'password_file = "y"'), r"not complete"),
+        (('hots = "x"',), r"\[evidence.mail\]: hots.*did you mean host"),
+        (('interval = "1s"',), r"out of bounds.*\[evidence.mail\]: interval"),
+    ],
+)
+def test_a_wrong_table_of_mail_is_refused(tmp_path, lines, told):
+    """One line says what is wrong, and where."""
+    with pytest.raises(ConfigError, match=told):
+        mail_with(tmp_path, *lines)
+
+
+def oauth_tables() -> list[str]:
+    """Return every ``[mailbox.oauth]`` of the example, without its # signs."""
+    text = EXAMPLE.read_text(encoding="utf-8")
+    found = re.findall(r"^# \[mailbox\.oauth\]\n(?:#   .*\n)+", text, re.MULTILINE)
+    return [re.sub(r"^# +", "", table, flags=re.MULTILINE) for table in found]
+
+
+@pytest.mark.parametrize("table", oauth_tables())
+def test_every_way_to_get_tokens_in_the_example_can_be_used(tmp_path, table):
+    """Each table is whole: nothing is missing in it, and nothing too much."""
+    text = LEAST.replace('password_file = "imap-password"\n', table)
+    (mailbox,) = load_text(tmp_path, text).mailboxes
+    assert mailbox.takes_tokens
+    assert mailbox.oauth is not None
+    assert len(oauth_tables()) == 5
+
+
+def test_what_is_set_is_told_from_what_is_not(tmp_path):
+    """Presets fill in what is not set; what is set to ``false`` stays so."""
+    mailbox = mailbox_with(tmp_path)
+    assert (mailbox.provider, mailbox.size_is_hint, mailbox.deleted_folder) == ("auto", None, None)
+    mailbox = mailbox_with(tmp_path, "size_is_hint = false", 'daily_size_max = "2250 MB"')
+    assert (mailbox.size_is_hint, mailbox.daily_bytes_max) == (False, 2_250_000_000)
+
+
+def test_the_digest_knows_no_token_command(tmp_path):
+    """Its arguments may hold a secret."""
+    command = LEAST.replace('password_file = "imap-password"', 'token_command = ["p", "{}"]')
+    digests = {load_text(tmp_path, command.format(word)).digest for word in ("one", "two")}
+    assert len(digests) == 1
 
 
 @pytest.mark.parametrize("journal_format", JournalFormat)

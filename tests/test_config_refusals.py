@@ -35,8 +35,13 @@ folders = ["inbox"]
 FORMATS = f"{', '.join(FIRST)} or {LAST}"
 ARCHIVE = "[archive]"
 JOURNAL = "[[mailbox]] journal"
+OAUTH = f"{JOURNAL}: [mailbox.oauth]"
+MICROSOFT = 'provider = "microsoft"\nclient_id = "c"\n'
 EXAMPLE = "see collector.example.toml"
-ONE_PASSWORD = "give exactly one of password_file, password_env, password_command"
+ONE_PASSWORD = (
+    "give exactly one of password_file, password_env, password_command, token_command, "
+    "or [mailbox.oauth]"
+)
 MISTAKES = [
     # what stands in the file, what is written instead, what is said: what, where, what to do
     ("username", "usernam", "unknown key", f"{JOURNAL}: usernam", "did you mean username?"),
@@ -135,6 +140,20 @@ MISTAKES = [
     ),
     (
         "host =",
+        'provider = "gmial"\nhost =',
+        "this provider has no preset",
+        f"{JOURNAL}: provider",
+        "known are auto, gmail, exchange, dovecot, cyrus, courier, generic",
+    ),
+    (
+        "host =",
+        'daily_size_max = "1 kB"\nhost =',
+        "this is out of bounds",
+        f"{JOURNAL}: daily_size_max",
+        "possible is 1 MiB to 1024 GiB",
+    ),
+    (
+        "host =",
         "folders = []\nhost =",
         "there is no folder",
         f"{JOURNAL}: folders",
@@ -167,6 +186,59 @@ MISTAKES = [
         "this name cannot be used",
         "[[mailbox]] a:b: name",
         "letters, digits, dot, dash, underscore",
+    ),
+    *(
+        ('password_file = "p"', f"[mailbox.oauth]\n{lines}", what, f"{OAUTH}{where}", hint)
+        for lines, what, where, hint in (
+            (
+                'provider = "x"',
+                "unknown value",
+                ": provider",
+                "possible are 'microsoft' or 'google'",
+            ),
+            (
+                f'{MICROSOFT}tenent = "t"',
+                "unknown key",
+                ": tenent",
+                "did you mean tenant?",
+            ),
+            (
+                MICROSOFT,
+                "how tokens are got is not clear",
+                "",
+                "give exactly one of client_secret_file, certificate_file, device_code",
+            ),
+            (
+                f'{MICROSOFT}device_code = true\ncertificate_file = "c"',
+                "how tokens are got is not clear",
+                "",
+                "give exactly one of client_secret_file, certificate_file, device_code",
+            ),
+            (
+                f"{MICROSOFT}device_code = true",
+                "this key is missing",
+                ": tenant",
+                "device_code needs it",
+            ),
+            (
+                'provider = "google"\nrefresh_token_file = "r"\nclient_id = "c"',
+                "this key is missing",
+                ": client_secret_file",
+                "refresh_token_file needs it",
+            ),
+            (
+                'provider = "google"\nservice_account_file = "s"\ntenant = "t"',
+                "this is not for google",
+                ": tenant",
+                "take the line out",
+            ),
+            (
+                f'{MICROSOFT}authority = "http://login.example"',
+                "this is not an address for secrets",
+                ": authority",
+                "write https://host or below it",
+            ),
+        )
     ),
     (
         "[archive]",

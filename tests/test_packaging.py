@@ -64,12 +64,15 @@ def distribution(requirement: str) -> str:
 
 
 def test_what_is_imported_is_required_and_nothing_else():
-    """The dependencies are exactly the distributions that program and migrations import."""
+    """Dependencies and extras are exactly the distributions that the program imports."""
     sources = [*(ROOT / "collector").rglob("*.py"), *(ROOT / "migrations").rglob("*.py")]
     names = set().union(*(imported(path) for path in sources)) - sys.stdlib_module_names
     providers = packages_distributions()
     used = {distribution(providers[name][0]) for name in names - {"collector", "_typeshed"}}
-    required = {distribution(each) for each in PROJECT["project"]["dependencies"]}
+    extras = PROJECT["project"]["optional-dependencies"]
+    required = {
+        distribution(each) for each in [*PROJECT["project"]["dependencies"], *extras["oauth"]]
+    }
     assert used - {"pydantic-core"} == required
 
 

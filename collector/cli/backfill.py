@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from collector.cli.outcome import advance_bar, tell
-from collector.cli.start import settings_of, stop_on_signal
+from collector.cli.start import person, settings_of, stop_on_signal
 from collector.custody.watch import Watch
 from collector.service.assemble import open_house
 from collector.service.collect import backfill_work, run_until_done
@@ -48,9 +48,13 @@ def command(
         before.date() if before else None,
         delete=delete,
     )
-    with open_house(settings) as house, advance_bar("backfilling") as advanced:
+    with open_house(settings, person(context)) as house, advance_bar("backfilling") as advanced:
         watch = Watch(stop=stop_on_signal(), advanced=advanced)
+        folders = [f"{each.mailbox.name}:{each.folder}" for each in work]
+        house.record_act("backfill.started", folders=folders, delete=delete)
         outcome = run_until_done(house, settings, work, watch)
         facts = summary_facts(outcome.summary, outcome.elapsed_s)
-        house.record("backfill.finished", collected=facts["collected"], cleared=facts["cleared"])
+        house.record_act(
+            "backfill.finished", collected=facts["collected"], cleared=facts["cleared"]
+        )
     raise typer.Exit(tell(outcome, as_json=as_json))

@@ -10,7 +10,7 @@ from rich.markup import escape
 
 from collector.cli.start import print_json, settings_of
 from collector.domain.finding import Finding, Grade
-from collector.service.check import check
+from collector.service.check import Judgement, Readiness, check, judge
 from collector.service.exit_code import ExitCode
 from collector.service.facts import finding_facts
 
@@ -19,13 +19,22 @@ MARKS = {
     Grade.WARNING: "[yellow]warning[/yellow]",
     Grade.FAILED: "[red]failed [/red]",
 }
+READINESS = {
+    Readiness.READY: "[green]ready[/green]",
+    Readiness.READY_WITH_WARNINGS: "[yellow]ready, with warnings[/yellow]",
+    Readiness.NOT_READY: "[red]not ready[/red]",
+}
 
 
 def command(
     context: typer.Context,
     as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
 ) -> None:
-    """Check configuration, login, rights, UIDPLUS, quota, disk and clock; change nothing."""
+    """Check all that a collection needs, down to one message on trial; change nothing.
+
+    Machine, secrets, network, certificate, login, rights, quota, clocks, and whether the
+    newest messages look like a journal.  Exit code 0 when ready, with warnings too; 1 when not.
+    """
     settings = settings_of(context)
     console = Console(highlight=False, soft_wrap=True)
     findings = []
@@ -33,16 +42,15 @@ def command(
         findings.append(finding)
         if not as_json:
             print_finding(console, finding)
-    failed = any(each.grade is Grade.FAILED for each in findings)
+    judgement = judge(findings)
     if as_json:
-        worst = "failed" if failed else _worst(findings)
-        print_json({"verdict": worst, "findings": [finding_facts(each) for each in findings]})
-    raise typer.Exit(ExitCode.LATER if failed else ExitCode.DONE)
-
-
-def _worst(findings: list[Finding]) -> str:
-    warned = any(each.grade is Grade.WARNING for each in findings)
-    return Grade.WARNING.value if warned else Grade.OK.value
+        facts = [finding_facts(each) for each in findings]
+        verdict = judgement.verdict.value
+        print_json({"verdict": verdict, "todo": list(judgement.todo), "findings": facts})
+    else:
+        _print_judgement(console, judgement)
+    not_ready = judgement.verdict is Readiness.NOT_READY
+    raise typer.Exit(ExitCode.LATER if not_ready else ExitCode.DONE)
 
 
 def print_finding(console: Console, finding: Finding) -> None:
@@ -51,3 +59,9 @@ def print_finding(console: Console, finding: Finding) -> None:
     console.print(f"{MARKS[finding.grade]} {escape(told)}")
     if finding.hint and finding.grade is not Grade.OK:
         console.print(escape(f"        -> {finding.hint}"))
+
+
+def _print_judgement(console: Console, judgement: Judgement) -> None:
+    console.print(f"\n{READINESS[judgement.verdict]}")
+    for number, each in enumerate(judgement.todo, 1):
+        console.print(escape(f"{number:>3}. {each}"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +11,7 @@ from rich.console import Console
 
 from collector.cli.check import print_finding
 from collector.cli.start import print_json
+from collector.config.values import seconds_or_none
 from collector.domain.errors import ConfigError
 from collector.domain.finding import Grade
 from collector.evidence.note import VerifierKey
@@ -30,11 +32,19 @@ def command(
         list[str] | None,
         typer.Option(metavar="NAME=FILE", help="Certificates of a time-stamp authority, PEM."),
     ] = None,
+    late_after: Annotated[
+        str,
+        typer.Option(metavar="TIME", help="A stamp that came later than this is named as late."),
+    ] = "2h",
     as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
 ) -> None:
     """Check message, inclusion, signature and time stamps of a proof."""
     keys = tuple(VerifierKey.parse(text) for text in key or ())
-    trust = Trust(keys, dict(_certificates(text) for text in authority or ()))
+    late_after_s = seconds_or_none(late_after)
+    if late_after_s is None:
+        raise typer.BadParameter("write a number and a unit: 2h", param_hint="--late-after")
+    certificates = dict(_certificates(text) for text in authority or ())
+    trust = Trust(keys, certificates, timedelta(seconds=late_after_s))
     findings = check_proof(directory, trust)
     if as_json:
         print_json({"findings": [finding_facts(each) for each in findings]})

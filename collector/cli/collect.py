@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from collector.cli.outcome import advance_bar, tell
-from collector.cli.start import settings_of, stop_on_signal
+from collector.cli.start import person, settings_of, stop_on_signal
 from collector.custody.watch import Watch
 from collector.service.assemble import open_house
 from collector.service.collect import collect_work, run_until_done
@@ -24,7 +24,11 @@ def command(
     """Collect until the mailbox holds nothing that is due, then exit."""
     settings = settings_of(context)
     work = collect_work(settings, mailbox or ())
-    with open_house(settings) as house, advance_bar("collecting") as advanced:
+    with open_house(settings, person(context)) as house, advance_bar("collecting") as advanced:
         watch = Watch(stop=stop_on_signal(), advanced=advanced)
         outcome = run_until_done(house, settings, work, watch)
+        done = outcome.summary
+        if done.collected or done.cleared:
+            counts = {"collected": done.collected, "cleared": done.cleared}
+            house.record_act("collect.finished", **counts)
     raise typer.Exit(tell(outcome, as_json=as_json))

@@ -10,10 +10,10 @@ import typer
 
 from collector.cli import filters
 from collector.cli.outcome import progress_bar
-from collector.cli.start import print_json, settings_of
-from collector.custody.watch import utc_now
+from collector.cli.start import print_json, recorder, settings_of
 from collector.service.assemble import open_reading
-from collector.service.export import Export
+from collector.service.export import Export, refuse_existing
+from collector.service.facts import filter_facts
 
 
 class Shape(Enum):
@@ -69,7 +69,15 @@ def command(
         limit,
     )
     with open_reading(settings_of(context)) as (archive, ledger), progress_bar("exporting") as move:
+        refuse_existing(dest)
         total = ledger.count(wanted)
+        recorder(context, ledger)(
+            "archive.exported",
+            messages_count=total,
+            shape=shape.value,
+            original=original,
+            **filter_facts(wanted),
+        )
         done = 0
 
         def progress() -> None:
@@ -84,7 +92,6 @@ def command(
             Shape.MBOX: export.to_mbox,
         }[shape]
         count = write(ledger.records(wanted), dest)
-        ledger.record_event("archive.exported", utc_now(), messages_count=count, shape=shape.value)
     if as_json:
         print_json({"exported": count, "dest": str(dest), "as": shape.value})
     else:

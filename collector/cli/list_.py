@@ -9,10 +9,10 @@ from typing import Annotated
 import typer
 
 from collector.cli import filters
-from collector.cli.start import print_json, settings_of
+from collector.cli.start import print_json, recorder, settings_of
 from collector.ledger.query import Record
 from collector.service.assemble import open_reading
-from collector.service.facts import Facts, instant, message_facts, record_facts
+from collector.service.facts import Facts, filter_facts, instant, message_facts, record_facts
 
 SHOWN_MAX = 3
 
@@ -70,6 +70,8 @@ def command(
         limit,
     )
     with open_reading(settings_of(context)) as (_archive, ledger):
+        record_act = recorder(context, ledger)
+        record_act("archive.listed", by=by.value, **filter_facts(wanted))
         if by is By.MESSAGE:
             for reports in ledger.messages(wanted):
                 facts = message_facts(reports)

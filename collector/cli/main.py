@@ -3,37 +3,83 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator, Mapping
+from functools import cache
+from importlib import import_module
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from collector import __version__
-from collector.cli import (
-    backfill,
-    canary,
-    check,
-    check_proof,
-    collect,
-    demo,
-    export,
-    init,
-    list_,
-    migrate,
-    prove,
-    rebuild,
-    reconcile,
-    report,
-    run,
-    show,
-    status,
-    verify,
-)
+from collector.cli.start import PERSON
 from collector.domain.errors import CollectorError
+from collector.service.acts import person_of
 from collector.service.exit_code import ExitCode, of_error
+
+COMMANDS = (
+    "demo",
+    "init",
+    "check",
+    "login",
+    "run",
+    "collect",
+    "backfill",
+    "verify",
+    "reconcile",
+    "status",
+    "list",
+    "show",
+    "export",
+    "report",
+    "prove",
+    "check-proof",
+    "canary",
+    "rebuild",
+    "migrate",
+)
+"""As ``--help`` shows them; each is a module of this package."""
+
+
+class _Modules(Mapping[str, Any]):
+    """The commands by their names, each loaded when it is asked for.
+
+    What one command needs, a scheduler or X.509, costs the others no time and no memory.
+    """
+
+    def __getitem__(self, name: str) -> Any:  # noqa: ANN401 - typer does not show the type
+        if name not in COMMANDS:
+            raise KeyError(name)
+        return _load(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(COMMANDS)
+
+    def __len__(self) -> int:
+        return len(COMMANDS)
+
+
+@cache
+def _load(name: str) -> Any:  # noqa: ANN401 - as above
+    module_name = "list_" if name == "list" else name.replace("-", "_")
+    alone = typer.Typer(add_completion=False, rich_markup_mode="rich")
+    alone.command(name=name)(import_module(f"collector.cli.{module_name}").command)
+    return typer.main.get_command(alone)
+
+
+class _Commands(TyperGroup):
+    """The group of all of them."""
+
+    def __init__(self, **options: Any) -> None:  # noqa: ANN401 - typer's own
+        super().__init__(**options)
+        modules: Any = _Modules()  # nobody changes them
+        self.commands = modules
+
 
 app = typer.Typer(
     name="collector",
+    cls=_Commands,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -49,24 +95,6 @@ app = typer.Typer(
         "needs a person."
     ),
 )
-
-COMMANDS = (
-    demo,
-    init,
-    check,
-    run,
-    collect,
-    backfill,
-    verify,
-    reconcile,
-    status,
-    list_,
-    show,
-    export,
-)
-for module in (*COMMANDS, report, prove, check_proof, canary, rebuild, migrate):
-    name = module.__name__.rpartition(".")[2].rstrip("_").replace("_", "-")
-    app.command(name=name)(module.command)
 
 
 def _version(wanted: bool) -> None:
@@ -88,12 +116,31 @@ def _options(
             "/etc/collector/collector.toml.",
         ),
     ] = None,
+    name: Annotated[
+        str,
+        typer.Option(
+            "--as",
+            metavar="NAME",
+            envvar="COLLECTOR_AS",
+            help="Who you are, when several people share a user; kept with what you do.",
+        ),
+    ] = "",
+    reason: Annotated[
+        str,
+        typer.Option(
+            "--reason",
+            metavar="TEXT",
+            envvar="COLLECTOR_REASON",
+            help="Why you do it; kept with what you do.",
+        ),
+    ] = "",
     _show_version: Annotated[
         bool,
         typer.Option("--version", callback=_version, is_eager=True, help="Print the version."),
     ] = False,
 ) -> None:
     context.obj = config
+    context.meta[PERSON] = person_of(name, reason)
 
 
 def main() -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+import structlog
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -14,6 +16,11 @@ from collector.cli.start import print_json
 from collector.service.collect import Outcome
 from collector.service.exit_code import ExitCode, of_error, of_summary
 from collector.service.facts import summary_facts
+
+log = structlog.get_logger("collector.cli")
+
+LINE_S = 30.0
+"""Between two lines that tell how far a long work is."""
 
 
 @contextmanager
@@ -26,6 +33,24 @@ def progress_bar(title: str) -> Iterator[Callable[[int, int | None], None]]:
     ) as bar:
         task = bar.add_task(title, total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+@contextmanager
+def progress_shown(title: str, event: str) -> Iterator[Callable[[int, int | None], None]]:
+    """Yield a function of (done, total): it moves a bar, or logs ``event`` where no terminal is."""
+    if sys.stderr.isatty():
+        with progress_bar(title) as move:
+            yield move
+        return
+    again_s = time.monotonic() + LINE_S
+
+    def tell_now_and_then(done: int, total: int | None) -> None:
+        nonlocal again_s
+        if time.monotonic() >= again_s:
+            again_s = time.monotonic() + LINE_S
+            log.info(event, done=done, total=total)
+
+    yield tell_now_and_then
 
 
 @contextmanager
@@ -50,6 +75,7 @@ def tell(outcome: Outcome, *, as_json: bool) -> ExitCode:
             (summary.quarantined, "quarantined: archived, but not understood"),
             (summary.vanished, "gone from the mailbox without us"),
             (summary.refused, "archived, but the mailbox does not let them go"),
+            (summary.unaccounted, "numbers of the mailbox that nobody accounts for"),
         ):
             if count:
                 typer.echo(f"  {count} {what}; see `collector status`")

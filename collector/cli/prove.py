@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from collector.cli.start import print_json, settings_of
+from collector.cli.start import print_json, recorder, settings_of
 from collector.service.prove import prove
 
 
@@ -23,7 +24,7 @@ def command(
 
     HOW-TO-CHECK.md in it says how to check them with sha256sum and openssl.
     """
-    written = prove(settings_of(context), seq, output)
+    written = prove(settings_of(context), seq, output, partial(recorder, context))
     if as_json:
         print_json({"seq": seq, "files": [str(path) for path in written]})
     else:

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from collector.cli.outcome import progress_bar
-from collector.cli.start import print_json, settings_of
+from collector.cli.start import person, print_json, settings_of
 from collector.service.exit_code import ExitCode
 from collector.service.rebuild import rebuild
 
@@ -19,7 +19,7 @@ def command(
     """Make a new ledger from the segments alone; the old one is kept under another name."""
     settings = settings_of(context)
     with progress_bar("rebuilding") as move:
-        adopted = rebuild(settings, lambda count: move(count, None))
+        adopted = rebuild(settings, lambda count: move(count, None), person(context))
     damages = [each for each in adopted.damages if not each.torn_tail]
     if as_json:
         print_json(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from collector.cli.start import settings_of
+from collector.cli.start import person, settings_of
 from collector.config import find_config
 from collector.service.daemon import Daemon
 
@@ -15,4 +15,4 @@ def command(context: typer.Context) -> None:
     SIGTERM finishes the current message and exits 0; SIGHUP reads the configuration again.
     """
     settings_of(context)
-    raise typer.Exit(Daemon(find_config(context.obj)).run())
+    raise typer.Exit(Daemon(find_config(context.obj), person(context)).run())

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from collector.cli.envelope import envelope_lines, sender_of
-from collector.cli.start import print_json, settings_of
+from collector.cli.start import print_json, recorder, settings_of
 from collector.domain.errors import ConfigError
 from collector.domain.journal import Original
 from collector.formats.unwrap import original_windows
@@ -40,12 +40,14 @@ def command(
                 subject=f"seq {seq}",
                 hint=f"the archive holds entries 1 to {ledger.last_seq()}; see `collector list`",
             )
+        part = "raw" if raw else "message" if message else "record"
+        recorder(context, ledger)("message.viewed", seq=seq, part=part)
         if raw:
             archive.copy(record.entry.blob, sys.stdout.buffer.write)
         elif message:
             _original(archive, record)
         elif as_json:
-            print_json(detail_facts(record))
+            print_json(detail_facts(record, ledger.accounts.deletion(record.entry)))
         else:
             _print(record)
 

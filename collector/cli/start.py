@@ -11,7 +11,12 @@ from typing import Any
 import typer
 
 from collector.config import Settings, find_config, load
+from collector.ledger.ledger import Ledger
+from collector.service.acts import UNRECORDED, Person, record_act
 from collector.telemetry import configure
+
+PERSON = "collector.person"
+"""Where the context keeps who runs the command."""
 
 
 def settings_of(context: typer.Context) -> Settings:
@@ -23,6 +28,25 @@ def settings_of(context: typer.Context) -> Settings:
     settings = load(find_config(context.obj))
     configure(settings.log.level, settings.log.format)
     return settings
+
+
+def person(context: typer.Context) -> Person:
+    """Return who runs this command."""
+    known: Person = context.meta[PERSON]
+    return known
+
+
+def recorder(context: typer.Context, ledger: Ledger) -> Callable[..., None]:
+    """Return what writes an act down, as ``record(name, **keys)``, before it takes effect.
+
+    An archive that cannot be written is read all the same, and who reads is told so.
+    """
+
+    def record(name: str, /, **keys: object) -> None:
+        if not record_act(ledger, person(context), name, **keys):
+            typer.echo(f"collector: {UNRECORDED}", err=True)
+
+    return record
 
 
 def print_json(facts: Any) -> None:  # noqa: ANN401 - JSON

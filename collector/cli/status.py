@@ -10,7 +10,11 @@ from collector.cli.canary import print_path
 from collector.cli.start import print_json, settings_of
 from collector.service.assemble import open_reading
 from collector.service.facts import Facts
+from collector.service.report_document import span
 from collector.service.status import status
+
+LINE_CHARS = 160
+"""Of a gap; the JSON form has all numbers."""
 
 
 def command(
@@ -46,8 +50,16 @@ def _print(facts: Facts) -> None:
         typer.echo(f"  set aside      {each['set_aside']}, quarantined {each['quarantined']}")
     for path in facts["canary"]:
         print_path(path)
+    exposure = facts["exposure_24h"]
+    if exposure["count"]:
+        typer.echo(
+            f"arrival to proof, last 24 hours: median {span(exposure['median_s'])}, 99 % within "
+            f"{span(exposure['p99_s'])}, longest {span(exposure['max_s'])}"
+        )
     for gap in facts["gaps"]:
-        typer.echo(f"gap: {gap['at']} {gap['event']} {gap['mailbox']}")
+        numbers = gap.get("uids") or gap.get("seqs") or ""
+        told = f"{gap['at']} {gap['event']} {gap['mailbox']} {numbers}"
+        typer.echo(f"gap: {told[:LINE_CHARS]}".rstrip())
     for alarm in facts["alarms"]:
         typer.echo(f"alarm: {alarm}")
     if not facts["gaps"] and not facts["alarms"]:

@@ -7,14 +7,18 @@ passwords are read afresh by whoever connects.
 
 from collector.config.evidence import EvidenceSettings
 from collector.config.file import find_config, load
+from collector.config.oauth import OauthSettings
 from collector.config.settings import ArchiveSettings, LogSettings, MailboxSettings, Settings
+from collector.config.shown import shown_settings
 
 __all__ = [
     "ArchiveSettings",
     "EvidenceSettings",
     "LogSettings",
     "MailboxSettings",
+    "OauthSettings",
     "Settings",
     "find_config",
     "load",
+    "shown_settings",
 ]

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, PrivateAttr, ValidationInfo, field_validator, model_validator
 
-from collector.config.password import PasswordCommand, PasswordFile
+from collector.config.password import PasswordCommand, PasswordFile, SecretFile
 from collector.config.values import (
     FilePath,
     Flag,
@@ -67,7 +67,7 @@ class RelaySettings(Section):
     def password(self) -> Callable[[], str] | None:
         """What tells the password; ``None``: there is no login."""
         if self.password_file is not None:
-            return PasswordFile(self.password_file, self._directory)
+            return PasswordFile(SecretFile(self.password_file, self._directory))
         return PasswordCommand(self.password_command) if self.password_command else None
 
     _named = field_validator("name")(staticmethod(_plain_name))

@@ -11,8 +11,12 @@ from typing import Annotated, Any, Self
 
 from pydantic import Field, PrivateAttr, field_validator, model_validator
 
-from collector.config.values import FilePath, Section, Text, Texts, refused
+from collector.config.mail import MailSettings
+from collector.config.values import FilePath, Seconds, Section, Text, Texts, refused, within
 
+LATE = within(60, 365 * 86400, "1min to 365d")
+ANCHOR = within(1, 86400, "1s to 1d")
+THIN = within(86400, 36500 * 86400, "1d to 36500d")
 _ORIGIN = re.compile(r"[^\s+]+")
 
 
@@ -25,8 +29,12 @@ class EvidenceSettings(Section):
     public_key: Text | None = None
     stamp_urls: Texts = ()
     stamp_certificates: FilePath | None = None
+    stamp_late_after_s: Annotated[Seconds, Field(alias="stamp_late_after"), LATE] = 2 * 3600.0
     anchor_files: tuple[FilePath, ...] = ()
     anchor_urls: Texts = ()
+    anchor_interval_s: Annotated[Seconds, Field(alias="anchor_interval"), ANCHOR] = 3600.0
+    thin_after_s: Annotated[Seconds, Field(alias="thin_after"), THIN] = 30 * 86400.0
+    mail: Annotated[MailSettings, Field(default_factory=lambda: MailSettings.model_validate({}))]
     _directory: Path = PrivateAttr(default=Path())
 
     def model_post_init(self, context: Any, /) -> None:  # noqa: ANN401 - pydantic's signature

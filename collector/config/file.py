@@ -111,8 +111,12 @@ def _digest(file: ConfigFile) -> str:
     facts = file.model_dump(
         mode="json",
         exclude={
-            "mailboxes": {"__all__": {"password_command"}},
-            "evidence": {"key_command", "anchor_urls"},
+            "mailboxes": {"__all__": {"password_command", "token_command"}},
+            "evidence": {
+                "key_command": True,
+                "anchor_urls": True,
+                "mail": {"password_command"},
+            },
             "canary": {"smtp": {"__all__": {"password_command"}}},
         },
     )
@@ -148,8 +152,8 @@ def _what(error: ErrorDetails) -> tuple[str, str]:
 
 def _nearest(loc: tuple[int | str, ...]) -> str:
     """Return a hint for the unknown key at ``loc``."""
-    table, key = ".".join(each for each in loc[:-1] if isinstance(each, str)), str(loc[-1])
-    section = SECTIONS[table] if table else ConfigFile
+    *table, key = (str(each) for each in loc if not isinstance(each, int))
+    section = SECTIONS[".".join(table)] if table else ConfigFile
     if key == "password":
         return f"a password does not belong in this file; {ONE_SECRET}"
     known = [field.alias or name for name, field in section.model_fields.items()]
@@ -165,6 +169,10 @@ def _where(error: ErrorDetails, table: Table) -> str:
             mailbox = table["mailbox"][index]
             name = mailbox.get("name") if isinstance(mailbox, dict) else None
             place = [f"[[mailbox]] {name if isinstance(name, str) else f'number {index + 1}'}"]
+            if keys[:1] == ["oauth"]:
+                place, keys = [*place, "[mailbox.oauth]"], keys[1:]
+        case ("evidence", "mail", *keys):
+            place = ["[evidence.mail]"]
         case ("canary", "smtp" | "path" as part, int(index), *keys):
             place = [f"[[canary.{part}]] number {index + 1}"]
         case ("archive" | "log" | "evidence" | "canary" as section, *keys):

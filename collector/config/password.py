@@ -1,4 +1,4 @@
-"""Where a mailbox's password comes from: a file, the environment, or a command.
+"""Where a secret comes from: a file, the environment, or a command.
 
 Rule: it is read afresh at every call and never kept; no ``repr`` and no error text
 shows it, nor the command that tells it.
@@ -19,47 +19,54 @@ from collector.domain.errors import ConfigError, CycleError
 
 PASSWORD_BYTES_MAX = 16 * 1024
 """Long enough for any token, short enough to notice a wrong file."""
+SECRET_BYTES_MAX = 256 * 1024
+"""A certificate with its chain and key, or the key of a service account."""
 COMMAND_TIMEOUT_S = 30.0
 OTHERS = stat.S_IRWXO
 
 
 @dataclass(frozen=True, slots=True)
-class PasswordFile:
-    """A file that holds nothing but the password.
+class SecretFile:
+    """A file that nobody else may read: a key, a certificate with its key.
 
     Attributes:
         directory: where the configuration file lies.
+        what: what it holds, in words.
     """
 
     name: Path = field(repr=False)
     directory: Path = field(repr=False)
+    what: str = "password"
 
-    def __call__(self) -> str:
-        """Return the password.
+    def __call__(self) -> bytes:
+        """Return what it holds.
 
         Raises:
-            ConfigError: the file is missing, open to others, or holds no password.
+            ConfigError: the file is missing, open to others, or too long.
         """
-        path, guarded = self._place()
+        path, guarded = self.place()
         try:
             with path.open("rb") as file:
                 mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
-                raw = file.read(PASSWORD_BYTES_MAX + 1)
+                raw = file.read(SECRET_BYTES_MAX + 1)
         except OSError as error:
             raise ConfigError(
-                f"the password file cannot be read: {error.strerror}",
+                f"the {self.what} file cannot be read: {error.strerror}",
                 subject=str(path),
-                hint="write the password into it, readable for the collector's user only",
+                hint=f"write the {self.what} into it, readable for the collector's user only",
             ) from error
         if mode & OTHERS and not guarded:
             raise ConfigError(
-                "the password file is open to every user of this machine",
+                f"the {self.what} file is open to every user of this machine",
                 subject=str(path),
                 hint=f"chmod 0600 {path}",
             )
-        return _password(raw, f"file {path}")
+        if len(raw) > SECRET_BYTES_MAX:
+            what = f"this is too long for a {self.what}"
+            raise ConfigError(what, subject=f"file {path}", hint="is it the right file?")
+        return raw
 
-    def _place(self) -> tuple[Path, bool]:
+    def place(self) -> tuple[Path, bool]:
         """Return the path, and whether systemd guards it."""
         credentials = os.environ.get("CREDENTIALS_DIRECTORY", "")
         if credentials and not self.name.is_absolute():
@@ -67,6 +74,22 @@ class PasswordFile:
             if credential.is_file():
                 return credential, True
         return self.directory / self.name, False
+
+
+@dataclass(frozen=True, slots=True)
+class PasswordFile:
+    """A file that holds nothing but the password, or another secret of one line."""
+
+    file: SecretFile
+
+    def __call__(self) -> str:
+        """Return the password.
+
+        Raises:
+            ConfigError: the file is missing, open to others, or holds no password.
+        """
+        path, _ = self.file.place()
+        return _password(self.file(), f"file {path}", self.file.what)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,9 +116,14 @@ class PasswordVariable:
 
 @dataclass(frozen=True, slots=True)
 class PasswordCommand:
-    """A program that writes the password to its standard output; no shell is involved."""
+    """A program that writes a secret to its standard output; no shell is involved.
+
+    Attributes:
+        what: what it tells, in words.
+    """
 
     arguments: tuple[str, ...] = field(repr=False)
+    what: str = "password"
 
     def __call__(self) -> str:
         """Return the password.
@@ -115,29 +143,29 @@ class PasswordCommand:
                 check=False,
             )
         except subprocess.TimeoutExpired:
-            what = f"the password command did not end within {COMMAND_TIMEOUT_S:.0f} s"
+            what = f"the {self.what} command did not end within {COMMAND_TIMEOUT_S:.0f} s"
             raise CycleError(what, subject=program, hint="run it by hand and see why") from None
         except OSError as error:
-            what = f"the password command cannot be started: {error.strerror}"
+            what = f"the {self.what} command cannot be started: {error.strerror}"
             raise ConfigError(what, subject=program, hint="is it installed?") from None
         if done.returncode != 0:
-            what = f"the password command failed with exit code {done.returncode}"
+            what = f"the {self.what} command failed with exit code {done.returncode}"
             raise CycleError(what, subject=program, hint="run it by hand and see why")
-        return _password(done.stdout, f"command {program}")
+        return _password(done.stdout, f"command {program}", self.what)
 
 
 Password = PasswordFile | PasswordVariable | PasswordCommand
 
 
-def _password(raw: bytes, source: str) -> str:
+def _password(raw: bytes, source: str, what: str = "password") -> str:
     """Return the one line in ``raw``."""
     hint = "it must be one line of UTF-8 text, and nothing else"
     if len(raw) > PASSWORD_BYTES_MAX:
-        raise ConfigError("this is too long for a password", subject=source, hint=hint)
+        raise ConfigError(f"this is too long for a {what}", subject=source, hint=hint)
     try:
         text = raw.decode("utf-8").removesuffix("\n").removesuffix("\r")
     except UnicodeDecodeError:
         text = ""
     if not text or any(control in text for control in "\0\r\n"):
-        raise ConfigError("this holds no password", subject=source, hint=hint)
+        raise ConfigError(f"this holds no {what}", subject=source, hint=hint)
     return text

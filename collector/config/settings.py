@@ -6,7 +6,6 @@ a key that is not here is refused.
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import (
     Field,
     PrivateAttr,
+    StrictInt,
     ValidationInfo,
     field_validator,
     model_validator,
@@ -24,7 +24,15 @@ from pydantic import (
 from collector.config.canary import CanarySettings, PathSettings, RelaySettings
 from collector.config.envelopes import EnvelopeSettings
 from collector.config.evidence import EvidenceSettings
-from collector.config.password import Password, PasswordCommand, PasswordFile, PasswordVariable
+from collector.config.mail import MailSettings
+from collector.config.oauth import OauthSettings
+from collector.config.password import (
+    Password,
+    PasswordCommand,
+    PasswordFile,
+    PasswordVariable,
+    SecretFile,
+)
 from collector.config.values import (
     Bytes,
     FilePath,
@@ -34,17 +42,20 @@ from collector.config.values import (
     Section,
     Text,
     Texts,
+    is_loopback,
     refused,
     within,
 )
+from collector.source.providers import AUTO, NAMES
 
 IMAPS_PORT = 993
 IMAP_PORT = 143
 INBOX = "INBOX"
 POLL = within(1, 3600, "1s to 1h")  # a longer silence counts as an alarm
 SIZE = within(1024**2, 8 * 1024**3 - 1, "1 MiB to below 8 GiB")  # a tar header's limit (POSIX)
-SECRET_KEYS = ("password_file", "password_env", "password_command")
-ONE_SECRET = f"give exactly one of {', '.join(SECRET_KEYS)}"
+DAILY = within(1024**2, 1024**4, "1 MiB to 1024 GiB")
+SECRET_KEYS = ("password_file", "password_env", "password_command", "token_command", "oauth")
+ONE_SECRET = f"give exactly one of {', '.join(SECRET_KEYS[:-1])}, or [mailbox.oauth]"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _HOST = re.compile(r"[A-Za-z0-9._-]+|[0-9A-Fa-f:.]+")
 
@@ -79,6 +90,9 @@ class MailboxSettings(EnvelopeSettings):
     password_file: Path | None = None
     password_env: Text | None = None
     password_command: Annotated[tuple[Text, ...], Field(min_length=1)] | None = None
+    token_command: Annotated[tuple[Text, ...], Field(min_length=1)] | None = None
+    oauth: OauthSettings | None = None
+    provider: str = AUTO
     folders: Texts = (INBOX,)
     backfill_folders: Texts = ()
     poll_interval_s: Annotated[Seconds, Field(alias="poll_interval"), POLL] = 30.0
@@ -88,7 +102,9 @@ class MailboxSettings(EnvelopeSettings):
     deleted_folder: Text | None = None
     exclusive: Flag = False
     message_bytes_max: Annotated[Bytes, Field(alias="message_size_max"), SIZE] = 2 * 1024**3
-    size_is_hint: Flag = False
+    size_is_hint: Flag | None = None
+    daily_bytes_max: Annotated[Annotated[Bytes, DAILY] | None, Field(alias="daily_size_max")] = None
+    connections_max: Annotated[StrictInt, Field(ge=1, le=100)] | None = None
     _directory: Path = PrivateAttr()
 
     def model_post_init(self, context: Any, /) -> None:  # noqa: ANN401 - pydantic's signature
@@ -99,10 +115,22 @@ class MailboxSettings(EnvelopeSettings):
     def password(self) -> Password:
         """What tells the password; nothing is read before it is called."""
         if self.password_file is not None:
-            return PasswordFile(self.password_file, self._directory)
+            return PasswordFile(SecretFile(self.password_file, self._directory))
         if self.password_env is not None:
             return PasswordVariable(self.password_env)
         return PasswordCommand(self.password_command or ())
+
+    @property
+    def takes_tokens(self) -> bool:
+        """Whether the mailbox is opened with access tokens, and not with a password."""
+        return self.token_command is not None or self.oauth is not None
+
+    def secret_files(self) -> list[SecretFile]:
+        """Return every file with a secret that is named."""
+        files = [] if self.oauth is None else self.oauth.secret_files()
+        if self.password_file is not None:
+            files.append(SecretFile(self.password_file, self._directory))
+        return files
 
     @field_validator("name")
     @classmethod
@@ -110,6 +138,13 @@ class MailboxSettings(EnvelopeSettings):
         if not _NAME.fullmatch(name):
             raise refused("this name cannot be used", "letters, digits, dot, dash, underscore")
         return name
+
+    @field_validator("provider")
+    @classmethod
+    def _known_provider(cls, provider: str) -> str:
+        if provider not in NAMES:
+            raise refused("this provider has no preset", f"known are {', '.join(NAMES)}")
+        return provider
 
     @field_validator("host")
     @classmethod
@@ -146,8 +181,10 @@ class MailboxSettings(EnvelopeSettings):
 SECTIONS: dict[str, type[Section]] = {
     "archive": ArchiveSettings,
     "mailbox": MailboxSettings,
+    "mailbox.oauth": OauthSettings,
     "log": LogSettings,
     "evidence": EvidenceSettings,
+    "evidence.mail": MailSettings,
     "canary": CanarySettings,
     "canary.smtp": RelaySettings,
     "canary.path": PathSettings,
@@ -160,7 +197,9 @@ class ConfigFile(Section):
     archive: ArchiveSettings
     mailboxes: Annotated[tuple[MailboxSettings, ...], Field(alias="mailbox", max_length=1000)] = ()
     log: LogSettings = LogSettings()
-    evidence: EvidenceSettings = EvidenceSettings()
+    evidence: Annotated[
+        EvidenceSettings, Field(default_factory=lambda: EvidenceSettings.model_validate({}))
+    ]
     canary: CanarySettings = CanarySettings()
 
     @model_validator(mode="after")
@@ -206,14 +245,6 @@ class Settings:
     log: LogSettings
     evidence: EvidenceSettings
     canary: CanarySettings
-
-
-def is_loopback(host: str) -> bool:
-    """Say whether ``host`` can only be this machine (RFC 6761, section 6.3)."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host.lower() == "localhost"
 
 
 def _places(mailbox: MailboxSettings) -> list[tuple[object, ...]]:

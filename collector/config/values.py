@@ -6,6 +6,7 @@ path belongs to the folder of the configuration file, wherever the program is st
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from pathlib import Path
 from typing import Annotated
@@ -57,6 +58,14 @@ def seconds(value: object) -> float:
     return float(match[1]) * _SECONDS[match[2]]
 
 
+def seconds_or_none(text: str) -> float | None:
+    """Return ``seconds`` of a time that was written elsewhere, ``None`` when it is none."""
+    try:
+        return seconds(text)
+    except PydanticCustomError:
+        return None
+
+
 def size_bytes(value: object) -> int:
     """Return the bytes of a size such as ``"64 MiB"`` (1024 based) or ``"64 MB"`` (1000 based)."""
     match = _SIZE.fullmatch(value.strip()) if isinstance(value, str) else None
@@ -75,6 +84,14 @@ def within(least: float, most: float, words: str) -> AfterValidator:
         return value
 
     return AfterValidator(limited)
+
+
+def is_loopback(host: str) -> bool:
+    """Say whether ``host`` can only be this machine (RFC 6761, section 6.3)."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
 
 
 def _beside(path: Path, info: ValidationInfo) -> Path:

@@ -59,6 +59,7 @@ class _Runner(Generic[T]):
             with closing(self._items):
                 for item in self._items:
                     self._ready.put(item)
+                    del item  # a batch of mail that is not waited for needs no memory
                     if self._over.is_set():
                         break
         except BaseException as raised:  # noqa: BLE001 - raised again where items are taken
@@ -69,6 +70,7 @@ class _Runner(Generic[T]):
         """Yield the items in order; raise what ended them."""
         while not isinstance(item := self._ready.get(), _End):
             yield item
+            del item
         if item.error is not None:
             raise item.error
 

@@ -5,10 +5,8 @@ Rule: names everything that is broken and goes on; reads, and changes nothing.
 
 from __future__ import annotations
 
-import random
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
@@ -58,7 +56,24 @@ class Signed:
                 checkpoint = read_file(path, self.keys).checkpoint
                 roots[checkpoint.size] = checkpoint.root
             except IntegrityError as error:
-                yield Problem(error.what, f"checkpoint {path.name}")
+                if path.exists():  # otherwise it was thinned meanwhile
+                    yield Problem(error.what, f"checkpoint {path.name}")
+
+
+class Follower:
+    """Is told how far an audit is; this one does not care."""
+
+    def leaves(self, count: int) -> None:
+        """So many more leaves of the log were compared."""
+
+    def reread(self, entries: Sequence[LedgerEntry]) -> None:
+        """The bytes of these entries were compared, and of all before them."""
+
+    def stored(self, count: int) -> None:
+        """So many more stored messages were compared with their rows."""
+
+    def scanned(self, segment: str) -> None:
+        """All of a segment was."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,37 +82,20 @@ class Audit:
 
     Attributes:
         signed: the checkpoints to compare the log with; ``None``: with none.
-        progress: called with the number of entries done since the last call.
-        leaves: the same for leaves of the log.
+        follower: is told how far it is.
     """
 
     archive: Archive
     ledger: Ledger
     signed: Signed | None = None
-    progress: Callable[[int], None] = lambda _count: None
-    leaves: Callable[[int], None] = lambda _count: None
+    follower: Follower = field(default_factory=Follower)
 
     def everything(self) -> Iterator[Problem]:
         """Yield all problems: rows, log, checkpoints, foreign files, bytes, segments."""
         yield from self.without_bodies()
-        for name in self.archive.foreign_files():
-            yield Problem("this file does not belong to the archive", name)
-        yield from self._bytes(self.ledger.entries())
-        yield from self._segments()
-
-    def some(self, since: datetime | None, sample: int | None) -> Iterator[Problem]:
-        """Yield the problems of rows and log, and of the bytes of some entries.
-
-        Of those since an instant, or of a random sample of them.
-        """
-        yield from self.without_bodies()
-        entries = self.ledger.entries()
-        if since is not None:
-            entries = (entry for entry in entries if entry.receipt.committed_at >= since)
-        if sample is not None:
-            yield from self._bytes(iter(_sample(entries, sample)))
-        else:
-            yield from self._bytes(entries)
+        yield from self.foreign_files()
+        yield from self.messages(self.ledger.entries())
+        yield from self.segments()
 
     def without_bodies(self) -> Iterator[Problem]:
         """Yield where rows, log and checkpoints contradict each other; reads no message."""
@@ -106,29 +104,42 @@ class Audit:
         roots: dict[int, bytes] = {}
         if self.signed is not None:
             yield from self.signed.read(roots)
-        for found in self.ledger.check_log(roots, self.leaves):
+        for found in self.ledger.check_log(roots, self.follower.leaves):
             yield Problem(found.what, "ledger.db", found.seq)
 
-    def _bytes(self, entries: Iterator[LedgerEntry]) -> Iterator[Problem]:
-        """Re-read and re-hash, as a proof does."""
-        while window := list(islice(entries, WINDOW_MESSAGES)):
+    def foreign_files(self) -> Iterator[Problem]:
+        """Yield the files among the segments that are none."""
+        for name in self.archive.foreign_files():
+            yield Problem("this file does not belong to the archive", name)
+
+    def messages(self, entries: Iterable[LedgerEntry]) -> Iterator[Problem]:
+        """Re-read and re-hash the bytes of entries, as a proof does; yield what is not theirs."""
+        remaining = iter(entries)
+        while window := list(islice(remaining, WINDOW_MESSAGES)):
             by_blob = {reread.blob: reread for reread in self.archive.reread(_blobs(window))}
             for entry in window:
                 reread = by_blob[entry.blob]
                 if reread.digest != entry.receipt.digest:
                     what = reread.problem or "its bytes have another digest"
                     yield _problem(entry, what)
-            self.progress(len(window))
+            self.follower.reread(window)
 
-    def _segments(self) -> Iterator[Problem]:
-        """Compare what the segments say of themselves with the ledger."""
-        for found in self.archive.scan():
+    def segments(self, without: Collection[str] = ()) -> Iterator[Problem]:
+        """Compare what the segments say of themselves with the ledger, but for some of them."""
+        for name in self.archive.names():
+            if name not in without:
+                yield from self._segment(name)
+                self.follower.scanned(name)
+
+    def _segment(self, name: str) -> Iterator[Problem]:
+        for found in self.archive.scan_segment(name):
             match found:
                 case Damage(torn_tail=False):
                     where = f"segment {found.segment}, byte {found.frame_offset}"
                     yield Problem(found.problem, where)
                 case StoredReceipt():
                     yield from self._receipt(found)
+                    self.follower.stored(1)
                 case StoredEvents(events):
                     yield from self._events(events)
 
@@ -166,14 +177,3 @@ def _blobs(entries: Sequence[LedgerEntry]) -> list[BlobRef]:
 
 def _problem(entry: LedgerEntry, what: str) -> Problem:
     return Problem(what, f"segment {entry.blob.segment}", entry.seq, str(entry.receipt.digest))
-
-
-def _sample(entries: Iterator[LedgerEntry], size: int) -> list[LedgerEntry]:
-    """Return ``size`` entries, each as likely as any other (reservoir), in order."""
-    kept: list[LedgerEntry] = []
-    for count, entry in enumerate(entries, 1):
-        if len(kept) < size:
-            kept.append(entry)
-        elif (place := random.randrange(count)) < size:  # noqa: S311 - a sample, not a secret
-            kept[place] = entry
-    return sorted(kept, key=lambda entry: entry.seq)

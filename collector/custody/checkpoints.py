@@ -7,6 +7,7 @@ now holds nothing up: the next checkpoint covers what this one would have.
 
 from __future__ import annotations
 
+import os
 import re
 import threading
 from collections.abc import Iterator, Sequence
@@ -20,7 +21,7 @@ from collector.evidence.note import NOTE_BYTES_MAX, VerifierKey
 from collector.ledger.log import Log
 from collector.store import durable
 
-NAME = re.compile(r"([0-9]{12,19})\.checkpoint")
+NAME = re.compile(r"([0-9]{12}|[1-9][0-9]{12,18})\.checkpoint")
 SUFFIX = ".checkpoint"
 ROLLED_BACK = (
     "nothing is signed or deleted; an old copy was put back, or rows are lost: bring the newest "
@@ -65,21 +66,47 @@ class Checkpoints:
             self._last = signed
             return signed
 
+    def newest(self) -> SignedCheckpoint | None:
+        """Return the one that was signed or read last; the directory is listed once at most.
+
+        Raises:
+            IntegrityError: as ``latest``.
+        """
+        with self._turn:
+            self._last = self._last or self.latest()
+            return self._last
+
     def latest(self) -> SignedCheckpoint | None:
         """Return the largest checkpoint, ``None`` when there is none.
 
         Raises:
             IntegrityError: it cannot be read, or no known key signed it.
         """
-        paths = list(checkpoint_files(self.directory))
-        return read_file(paths[-1], self.keys) if paths else None
+        sizes = checkpoint_sizes(self.directory)
+        if not sizes:
+            return None
+        return read_file(checkpoint_file(self.directory, sizes[-1]), self.keys)
 
     def _write(self, signed: SignedCheckpoint) -> None:
-        path = self.directory / f"{signed.checkpoint.size:012d}{SUFFIX}"
+        path = checkpoint_file(self.directory, signed.checkpoint.size)
         try:
             durable.publish(path, signed.raw)
         except OSError as error:
             raise durable.write_error(error, path) from error
+
+
+def checkpoint_sizes(directory: Path) -> list[int]:
+    """Return the sizes of the checkpoints that lie in a directory, ascending.
+
+    Raises:
+        IntegrityError: the directory cannot be read.
+    """
+    return sorted(int(found[1]) for name in names_in(directory) if (found := NAME.fullmatch(name)))
+
+
+def checkpoint_file(directory: Path, size: int) -> Path:
+    """Return the file of a checkpoint."""
+    return directory / f"{size:012d}{SUFFIX}"
 
 
 def checkpoint_files(directory: Path) -> Iterator[Path]:
@@ -88,14 +115,23 @@ def checkpoint_files(directory: Path) -> Iterator[Path]:
     Raises:
         IntegrityError: the directory cannot be read.
     """
+    for size in checkpoint_sizes(directory):
+        yield checkpoint_file(directory, size)
+
+
+def names_in(directory: Path) -> list[str]:
+    """Return the names in the directory of checkpoints, none when it is not there.
+
+    Raises:
+        IntegrityError: it cannot be read.
+    """
     try:
-        names = [each for each in directory.iterdir() if NAME.fullmatch(each.name)]
+        return os.listdir(directory)  # noqa: PTH208 - 100,000 paths would take 40 MB
     except FileNotFoundError:
-        return
+        return []
     except OSError as error:
         what = f"the checkpoints cannot be listed: {error.strerror}"
         raise IntegrityError(what, subject=str(directory), hint="look at the disk") from error
-    yield from sorted(names, key=lambda path: int(path.name.removesuffix(SUFFIX)))
 
 
 def read_file(path: Path, keys: Sequence[VerifierKey]) -> SignedCheckpoint:

@@ -26,7 +26,7 @@ from collector.custody.verify import prove
 from collector.custody.watch import Watch
 from collector.domain.custody import LedgerEntry, Policy, Proof, Summary, Verdict
 from collector.domain.errors import CycleError
-from collector.domain.mailbox import Announced, Fetched, Listing, MessageRef, Removal
+from collector.domain.mailbox import Announced, Fetched, Listing, MessageRef, Removal, Unfetched
 from collector.formats.unwrap import unwrap
 from collector.source.mailbox import Mailbox
 
@@ -38,9 +38,10 @@ def run_cycle(mailbox: Mailbox, intake: Intake, policy: Policy, watch: Watch) ->
         CycleError: it was stopped; its ``done`` says what had happened by then.
         IntegrityError: nothing more may be deleted.
     """
-    notes = Notes(intake.ledger, watch)
+    notes = Notes(intake.ledger, watch, policy)
     try:
-        listing = mailbox.poll(policy.since, policy.before)
+        horizon = intake.ledger.accounts.horizon(mailbox.id)
+        listing = mailbox.poll(policy.since, policy.before, horizon)
         watch.progress()
         return Cycle(mailbox, intake, policy, watch, notes).run(listing)
     except CycleError as error:
@@ -64,9 +65,10 @@ class Cycle:
         most = self.policy.ahead_batches_max
         for window in listing.windows(self.policy.window_messages_max):
             due = self.mailbox.announce(self.intake.ledger.due(window, self.watch.now()))
+            self.notes.announced(due, listing)
             proofs: list[Proof] = []
             with (
-                ahead(self.fetch(due), most) as fetched,
+                ahead(batches(self.fetch(due), self.policy), most) as fetched,
                 ahead(self.collect(fetched), most) as ours,
             ):
                 for committed in ours:
@@ -77,29 +79,28 @@ class Cycle:
             self.notes.cleared(self.expunge(window, listing, proofs))
         return self.notes.summary(interrupted=self.watch.stop())
 
-    def fetch(self, due: Sequence[Announced]) -> Generator[HandedOver, None, None]:
+    def fetch(self, due: Sequence[Announced]) -> Iterator[Arrived | Unfetched]:
         """Yield what the server hands over; one bad message must not hold up the rest."""
-        for batch in batches(due, self.policy):
-            handed_over = HandedOver([], [])
-            for answer in self.mailbox.fetch(batch) if not self.watch.stop() else ():
-                if isinstance(answer, Fetched):
-                    unwrapped = unwrap(answer.raw, self.policy.journal)
-                    handed_over.arrived.append(Arrived(answer, self.watch.now(), unwrapped))
-                else:
-                    handed_over.unfetched.append(answer)
-                self.watch.progress()
-                if self.watch.stop():  # what has arrived is still committed
-                    break
-            yield handed_over
+        for answer in self.mailbox.fetch(due) if not self.watch.stop() else ():
+            if isinstance(answer, Fetched):
+                yield Arrived(answer, self.watch.now(), unwrap(answer.raw, self.policy.journal))
+            else:
+                yield answer
+            self.watch.progress()
+            if self.watch.stop():  # what has arrived is still committed
+                break
 
     def collect(self, fetched: Iterator[HandedOver]) -> Generator[Committed, None, None]:
         """Take new messages into the archive; every entry yielded is durable."""
         with self.intake.ledger.session():
-            for batch in fetched:
-                with self.intake.turn():  # one batch at a time
-                    pending = self.intake.store(batch.arrived, self.watch.now())  # durable now
-                    entries = self.intake.commit(pending)  # the commit point: now they are ours
-                yield Committed(entries, batch.unfetched)
+            yield from map(self.commit, fetched)
+
+    def commit(self, batch: HandedOver) -> Committed:
+        """Take one batch into the archive."""
+        with self.intake.turn():  # one batch at a time
+            pending = self.intake.store(batch.arrived, self.watch.now())  # durable now
+            entries = self.intake.commit(pending)  # the commit point: now they are ours
+        return Committed(entries, batch.unfetched)
 
     def leaving(self, entries: Sequence[LedgerEntry]) -> list[LedgerEntry]:
         """Return the entries whose messages may be deleted now."""

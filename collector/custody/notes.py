@@ -7,23 +7,38 @@ Log lines name messages by UID, sequence number and digest only.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import islice
+from datetime import datetime
+from enum import Enum
 
 import structlog
 
 from collector.custody.intake import Committed
 from collector.custody.watch import Watch
-from collector.domain.custody import LedgerEntry, Proof, Settlement, State, Summary
+from collector.domain import uids
+from collector.domain.custody import LedgerEntry, Policy, Proof, Settlement, State, Summary
 from collector.domain.errors import MessageError
-from collector.domain.mailbox import Listing, MessageRef, Removal
+from collector.domain.mailbox import Announced, Flagged, Listing, MessageRef, Removal
+from collector.domain.uids import UidRange, ranges_of, subtract
 from collector.ledger.ledger import Ledger
+from collector.ledger.query import Observation
 
 log = structlog.get_logger("collector.custody")
 
+Window = Mapping[str, object]
+"""When the poll before was, and what the server is: keys of an event."""
+
 RANGES_MAX = 500
 """Of UIDs in one event; their number is told whole."""
+
+
+class Evidence(Enum):
+    """How it is known that a message is gone that was never archived."""
+
+    EXPUNGED = "expunged"  # the server says so (VANISHED)
+    UNLISTED = "unlisted"  # it was listed, and is no more
+    UNACCOUNTED = "unaccounted"  # its UID was given out, and nothing more is known
 
 
 @dataclass(slots=True)
@@ -32,6 +47,7 @@ class Notes:
 
     ledger: Ledger
     watch: Watch
+    policy: Policy
     _summary: Summary = field(default_factory=Summary)
 
     def summary(self, *, interrupted: bool) -> Summary:
@@ -40,14 +56,13 @@ class Notes:
 
     def observed(self, listing: Listing, settlements: Sequence[Settlement]) -> Listing:
         """Compare the listing with the last one; return it as this cycle may use it."""
-        observation = self.ledger.observe(listing, self.watch.now())
+        now = self.watch.now()
+        observation = self.ledger.observe(listing, now)
         self._add(waiting=len(listing.uids))
         self._settled(listing, settlements)
-        for ref in observation.lost:
-            self._event("message.vanished", listing, uid=ref.uid, collected=False)
-        self._add(vanished=len(observation.lost))
-        if observation.gap:
-            self._gap(listing, observation.gap)
+        if self.policy.watched:
+            self._others(listing, observation, now)
+        self._add(vanished=uids.count(_gone(observation)))
         if observation.uidvalidity_before is not None:
             superseded = sum(each.state is State.SUPERSEDED for each in settlements)
             self._event(
@@ -66,25 +81,70 @@ class Notes:
             )
         return listing
 
-    def _gap(self, listing: Listing, gap: Sequence[tuple[int, int]]) -> None:
-        """Note UIDs that nobody accounts for: never listed here, and given out all the same."""
-        shown = (f"{first}:{last}" if last > first else f"{first}" for first, last in gap)
-        self._event(
-            "mailbox.gap",
-            listing,
-            uidvalidity=listing.uidvalidity,
-            uids_count=sum(last - first + 1 for first, last in gap),
-            uids=",".join(islice(shown, RANGES_MAX)),
-            is_cut=len(gap) > RANGES_MAX,
-        )
+    def _others(self, listing: Listing, observation: Observation, now: datetime) -> None:
+        """Note what others did in the folder since the poll before."""
+        self._unwatched(listing, observation, now)
+        window = {"since": _text(observation.polled_before), "server": listing.server.value}
+        self._lost(listing, observation, window)
+        self._gap(listing, observation, window)
+        self._flagged(listing, observation.flagged)
+
+    def _unwatched(self, listing: Listing, observation: Observation, now: datetime) -> None:
+        """Note that nobody looked for a long time."""
+        before = observation.polled_before
+        if before is not None and now - before > self.policy.unwatched_after:
+            seconds = round((now - before).total_seconds())
+            facts = {"since": _text(before), "seconds": seconds, "error": observation.error_before}
+            self._event("mailbox.unwatched", listing, **facts)
+
+    def _lost(self, listing: Listing, observation: Observation, window: Window) -> None:
+        """Note messages that were listed, and deleted before they could be collected."""
+        gone = _gone(observation)
+        told = list(uids.intersect(gone, listing.vanished or ()))
+        by_evidence = {Evidence.EXPUNGED: told, Evidence.UNLISTED: list(subtract(gone, told))}
+        for evidence, ranges in by_evidence.items():
+            if ranges:
+                facts = {"collected": False, "evidence": evidence.value, **window}
+                self._event("message.vanished", listing, **facts, **_shown(listing, ranges))
+
+    def _gap(self, listing: Listing, observation: Observation, window: Window) -> None:
+        """Note UIDs that were given out and never listed here."""
+        told = list(uids.intersect(observation.gap, listing.vanished or ()))
+        rest = list(subtract(observation.gap, told))
+        if not listing.server.skips_uids:
+            self._add(unaccounted=uids.count(rest))
+        self._add(vanished=uids.count(told))
+        for evidence, ranges in ((Evidence.EXPUNGED, told), (Evidence.UNACCOUNTED, rest)):
+            if ranges:
+                facts = {"evidence": evidence.value, **window, **_shown(listing, ranges)}
+                self._event("mailbox.gap", listing, **facts)
+
+    def _flagged(self, listing: Listing, flagged: Sequence[Flagged]) -> None:
+        """Note messages on which somebody else set flags: the mailbox is used by others."""
+        if flagged:
+            flags = sorted({flag for each in flagged for flag in each.flags})
+            ranges = list(ranges_of(sorted({each.uid for each in flagged})))
+            self._event("message.flagged", listing, flags=flags, **_shown(listing, ranges))
+
+    def announced(self, due: Sequence[Announced], listing: Listing) -> None:
+        """Note flags on messages before we touch them."""
+        if not self.policy.watched:
+            return
+        flagged = [Flagged(each.ref.uid, each.flags) for each in due if each.flags]
+        accounts = self.ledger.accounts
+        new = accounts.note_flagged(listing.mailbox, listing.uidvalidity, flagged)
+        self._flagged(listing, new)
 
     def _settled(self, listing: Listing, settlements: Sequence[Settlement]) -> None:
-        for each in settlements:
-            if each.state is State.VANISHED:
-                self._event("message.vanished", listing, seq=each.seq, collected=True)
+        vanished = [each.seq for each in settlements if each.state is State.VANISHED]
+        if vanished and self.policy.watched:
+            seqs = list(ranges_of(sorted(vanished)))
+            text = uids.encode_uids(seqs[:RANGES_MAX])
+            facts = {"seqs": text, "seqs_count": len(vanished), "is_cut": len(seqs) > RANGES_MAX}
+            self._event("message.vanished", listing, collected=True, **facts)
         self._add(
             expunged=sum(each.state is State.EXPUNGED for each in settlements),
-            vanished=sum(each.state is State.VANISHED for each in settlements),
+            vanished=len(vanished),
         )
 
     def committed(self, batch: Committed) -> None:
@@ -151,3 +211,23 @@ class Notes:
     def _add(self, **counts: int) -> None:
         changed = {name: getattr(self._summary, name) + count for name, count in counts.items()}
         self._summary = replace(self._summary, **changed)
+
+
+def _gone(observation: Observation) -> list[UidRange]:
+    """Return what was listed, never archived, and is listed no more."""
+    lost = ranges_of(ref.uid for ref in observation.lost)
+    return list(uids.union(observation.gone, lost))
+
+
+def _shown(listing: Listing, ranges: Sequence[UidRange]) -> dict[str, object]:
+    """Return UIDs as an event holds them."""
+    return {
+        "uidvalidity": listing.uidvalidity,
+        "uids": uids.encode_uids(ranges[:RANGES_MAX]),
+        "uids_count": uids.count(ranges),
+        "is_cut": len(ranges) > RANGES_MAX,
+    }
+
+
+def _text(at: datetime | None) -> str | None:
+    return None if at is None else at.isoformat().replace("+00:00", "Z")

@@ -5,11 +5,13 @@ Rule: pure decisions.  Doubt means keep.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from datetime import datetime, timedelta
 
+from collector.custody.intake import Arrived, HandedOver
 from collector.domain.custody import LedgerEntry, Policy, State, Verdict
-from collector.domain.mailbox import Announced
+from collector.domain.errors import ConfigError, CycleError
+from collector.domain.mailbox import Unfetched
 
 CLEAR_RETRY_FIRST = timedelta(minutes=1)
 CLEAR_RETRY_MAX = timedelta(days=1)
@@ -32,20 +34,34 @@ def verdict(entry: LedgerEntry, policy: Policy, now: datetime) -> Verdict:
     return Verdict.EXPUNGE
 
 
-def batches(announced: Iterable[Announced], policy: Policy) -> Iterator[list[Announced]]:
-    """Group messages into commits within the limits of ``policy``; order is kept.
+def batches(
+    answers: Iterable[Arrived | Unfetched], policy: Policy
+) -> Generator[HandedOver, None, None]:
+    """Group what the server hands over into commits within the limits of ``policy``, in order.
 
-    A message larger than ``batch_bytes_max`` has a batch of its own.
+    A message larger than ``batch_bytes_max`` has a batch of its own.  When no more can be
+    fetched, what has arrived comes before the error; what was not handed over just then
+    is due again at once.
     """
-    batch: list[Announced] = []
+    batch = HandedOver([], [])
     batch_bytes = 0
-    for message in announced:
-        size_bytes = message.size_bytes or 0
-        full = len(batch) >= policy.batch_messages_max
-        if batch and (full or batch_bytes + size_bytes > policy.batch_bytes_max):
-            yield batch
-            batch, batch_bytes = [], 0
-        batch.append(message)
-        batch_bytes += size_bytes
-    if batch:
+    failure: CycleError | ConfigError | None = None
+    try:
+        for answer in answers:
+            if isinstance(answer, Unfetched):
+                batch.unfetched.append(answer)
+                continue
+            size_bytes = answer.fetched.raw.size_bytes
+            full = len(batch.arrived) >= policy.batch_messages_max
+            if batch.arrived and (full or batch_bytes + size_bytes > policy.batch_bytes_max):
+                yield batch
+                batch, batch_bytes = HandedOver([], []), 0
+            batch.arrived.append(answer)
+            batch_bytes += size_bytes
+    except (CycleError, ConfigError) as error:
+        failure = error
+        batch.unfetched.clear()  # it was hardly their fault
+    if batch.arrived or batch.unfetched:
         yield batch
+    if failure is not None:
+        raise failure

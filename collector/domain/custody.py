@@ -7,7 +7,7 @@ checks that.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from enum import Enum
 
 from collector.domain.blob import BlobRef, Digest
@@ -143,6 +143,8 @@ class Policy:
         window_messages_max: messages between two deletions.
         batch_messages_max, batch_bytes_max: limits of one commit.
         ahead_batches_max: batches that wait between two steps; 0: one step after the other.
+        watched: nobody else should use the folder: what others do there is written down.
+        unwatched_after: a longer time between two polls is, too.
     """
 
     journal: JournalProfile = UNCONFIGURED
@@ -154,6 +156,8 @@ class Policy:
     batch_messages_max: int = 500
     batch_bytes_max: int = 4 * 1024 * 1024
     ahead_batches_max: int = 1
+    watched: bool = True
+    unwatched_after: timedelta = timedelta(minutes=15)
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +169,7 @@ class Summary:
         set_aside: messages the server would not hand over.
         vanished: messages that were gone before we asked for their deletion.
         refused: committed messages that the mailbox does not let go.
+        unaccounted: UIDs given out and never listed, where the server skips none by itself.
         interrupted: the stop sign came before the end.
     """
 
@@ -176,6 +181,7 @@ class Summary:
     quarantined: int = 0
     vanished: int = 0
     refused: int = 0
+    unaccounted: int = 0
     interrupted: bool = False
 
     def plus(self, later: Summary) -> Summary:
@@ -189,5 +195,6 @@ class Summary:
             quarantined=self.quarantined + later.quarantined,
             vanished=self.vanished + later.vanished,
             refused=later.refused,
+            unaccounted=self.unaccounted + later.unaccounted,
             interrupted=later.interrupted,
         )

@@ -67,6 +67,21 @@ class LoginError(CycleError):
     """The server refused the credentials; asked again seldom, so that no account is locked."""
 
 
+class ThrottledError(CycleError):
+    """The server wants to be left alone for a time, which is kept over a restart.
+
+    Args:
+        throttle: what it limits, as a short fixed word; one that comes again before
+            anything succeeded waits longer.
+    """
+
+    def __init__(
+        self, what: str, *, subject: str = "", hint: str = "", retry_after_s: float, throttle: str
+    ) -> None:
+        super().__init__(what, subject=subject, hint=hint, retry_after_s=retry_after_s)
+        self.throttle = throttle
+
+
 class ConfigError(CollectorError):
     """Stops the start: a setting, a permission or a missing migration."""
 

@@ -13,6 +13,7 @@ from enum import Enum
 
 from collector.domain.blob import RawMessage
 from collector.domain.errors import MessageError
+from collector.domain.uids import UidRange
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,53 @@ class Removal(Enum):
     REFUSED = "refused"
 
 
+class ServerKind(Enum):
+    """What a mail server is, as far as it says (imap reference, 4.3)."""
+
+    DOVECOT = "dovecot"
+    CYRUS = "cyrus"
+    COURIER = "courier"
+    EXCHANGE = "exchange"
+    GMAIL = "gmail"
+    OTHER = "other"
+
+    @property
+    def skips_uids(self) -> bool | None:
+        """Whether UIDs go missing there without anybody deleting; ``None``: not known.
+
+        Exchange gives a changed item a new UID, Gmail retires one with every label; on
+        Dovecot, Cyrus and Courier neither refused nor aborted deliveries used one up.
+        """
+        if self is ServerKind.OTHER:
+            return None
+        return self in {ServerKind.EXCHANGE, ServerKind.GMAIL}
+
+
+@dataclass(frozen=True, slots=True)
+class Horizon:
+    """Up to where a server has told of changes in a folder (RFC 7162, section 3.2.5).
+
+    Attributes:
+        modseq: the HIGHESTMODSEQ of the last complete listing.
+    """
+
+    uidvalidity: int
+    modseq: int
+
+
+@dataclass(frozen=True, slots=True)
+class Flagged:
+    """A message on which somebody but the collector set flags.
+
+    Attributes:
+        flags: of ``seen``, ``answered``, ``flagged``, ``deleted`` and ``draft``
+            (RFC 9051, section 2.3.2).
+    """
+
+    uid: int
+    flags: tuple[str, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Listing:
     """What one poll found.
@@ -65,6 +113,11 @@ class Listing:
             not listed is then not gone.
         removal: how proven messages can be removed.
         removal_refused_because: reason and remedy when they cannot.
+        server: what the server is.
+        modseq: HIGHESTMODSEQ when the folder was selected, 0 when it did not say.
+        vanished: UIDs the server says are expunged since the horizon the poll was given;
+            ``None`` when it cannot tell.
+        flagged: messages with flags, of those that changed since that horizon; bounded.
     """
 
     mailbox: MailboxId
@@ -74,6 +127,10 @@ class Listing:
     complete: bool = True
     removal: Removal = Removal.UID_EXPUNGE
     removal_refused_because: str = ""
+    server: ServerKind = ServerKind.OTHER
+    modseq: int = 0
+    vanished: tuple[UidRange, ...] | None = None
+    flagged: tuple[Flagged, ...] = ()
 
     def refs(self, start: int, stop: int) -> list[MessageRef]:
         """Return the references at positions ``start`` to ``stop`` of the listing."""
@@ -92,11 +149,13 @@ class Announced:
     Attributes:
         size_bytes: RFC822.SIZE, ``None`` when the server did not answer for it.
         internal_date: arrival (RFC 9051, section 2.3.3), UTC, ``None`` when not told.
+        flags: as in ``Flagged``.
     """
 
     ref: MessageRef
     size_bytes: int | None
     internal_date: datetime | None
+    flags: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

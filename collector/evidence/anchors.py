@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import os
 import smtplib
-import socket
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -23,7 +22,8 @@ from typing import Protocol
 
 from collector.domain.errors import ConfigError, CycleError
 from collector.domain.evidence import SignedCheckpoint
-from collector.evidence.web import Address, Deadline, Limits, is_loopback, post, tls_context
+from collector.evidence.submission import Relay, Security, connected, reason
+from collector.evidence.web import Address, Deadline, Limits, is_loopback, post
 
 NOTE_TYPE = "text/plain; charset=utf-8"
 ANCHOR_FILE_MODE = 0o644
@@ -124,7 +124,7 @@ class MailAnchor:
     port: int
     sender: str
     recipients: tuple[str, ...]
-    security: str = "tls"
+    security: Security = "tls"
     username: str = ""
     password: str = field(default="", repr=False)
     ca_file: Path | None = None
@@ -144,34 +144,51 @@ class MailAnchor:
     def publish(self, signed: SignedCheckpoint, now: datetime) -> None:
         """Mail the checkpoint (see ``Anchor``)."""
         message = compose_mail(signed, self.sender, self.recipients, now)
+
+        def send(client: smtplib.SMTP) -> None:
+            client.send_message(message, self.sender, self.recipients)
+
+        self._talk(send)
+
+    def probe(self) -> None:
+        """Say all that comes before a mail, and take it back (RFC 5321, section 4.1.1.5).
+
+        Raises:
+            CycleError: the server cannot be reached, or would not take the mail.
+        """
+
+        def ask(client: smtplib.SMTP) -> None:
+            client.ehlo_or_helo_if_needed()
+            _require(client.mail(self.sender))
+            for recipient in self.recipients:
+                _require(client.rcpt(recipient))
+            client.rset()
+
+        self._talk(ask)
+
+    def _talk(self, speech: Callable[[smtplib.SMTP], None]) -> None:
+        """Connect, log in, and say ``speech``; all of it in time."""
         with Deadline(self.timeout_s) as deadline:
             try:
-                with self._connect(deadline) as client:
-                    if self.security == "starttls":
-                        client.starttls(context=tls_context(self.ca_file))
-                    if self.username:
-                        client.login(self.username, self.password)
-                    client.send_message(message, self.sender, self.recipients)
+                with connected(self._relay(), deadline) as client:
+                    speech(client)
             except (OSError, smtplib.SMTPException) as error:
-                why = "it took too long" if deadline.expired else _reason(error)
+                why = "it took too long" if deadline.expired else reason(error)
                 raise CycleError(
                     f"a checkpoint cannot be mailed: {why}", subject=self.host
                 ) from error
 
-    def _connect(self, deadline: Deadline) -> smtplib.SMTP:
-        """Return a connected client that the deadline cuts, its TLS handshake included."""
-
-        class Watched(smtplib.SMTP):
-            def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
-                return deadline.watch(super()._get_socket(host, port, timeout))  # type: ignore[misc]
-
-        class WatchedTls(smtplib.SMTP_SSL, Watched):
-            pass
-
-        if self.security == "tls":
-            context = tls_context(self.ca_file)
-            return WatchedTls(self.host, self.port, timeout=self.timeout_s, context=context)
-        return Watched(self.host, self.port, timeout=self.timeout_s)
+    def _relay(self) -> Relay:
+        return Relay(
+            name="checkpoints",
+            host=self.host,
+            port=self.port,
+            security=self.security,
+            ca_file=self.ca_file,
+            username=self.username,
+            password=lambda: self.password,
+            timeout_s=self.timeout_s,
+        )
 
 
 def compose_mail(
@@ -187,7 +204,8 @@ def compose_mail(
     message["Message-ID"] = f"<{checkpoint.size}.{checkpoint.root.hex()}@{domain}>"
     message["Subject"] = f"Checkpoint {checkpoint.size} of {checkpoint.origin}"
     message["Auto-Submitted"] = "auto-generated"  # RFC 3834, section 5
-    message.set_content(f"Keep this: it shows what the archive held.\n\n{signed.raw.decode()}")
+    text = f"Keep this: it shows what the archive held.\n\n{signed.raw.decode()}"
+    message.set_content(text, cte="quoted-printable")  # as it is, through servers of seven bits
     message.add_attachment(
         signed.raw,
         maintype="application",
@@ -197,15 +215,12 @@ def compose_mail(
     return message
 
 
+def _require(answer: tuple[int, bytes]) -> None:
+    code, text = answer
+    if code // 100 != 2:
+        raise smtplib.SMTPResponseException(code, text)
+
+
 def _is_address(address: str) -> bool:
     local, _, domain = address.rpartition("@")
     return bool(local and domain) and address.isprintable() and " " not in address
-
-
-def _reason(error: Exception) -> str:
-    """Say what went wrong without the server's words, which repeat addresses."""
-    if isinstance(error, smtplib.SMTPResponseException):
-        return f"the server answered {error.smtp_code}"
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror
-    return type(error).__name__

@@ -160,7 +160,9 @@ def _stamp_steps(stamped: Stamped) -> str:
     name = stamp.authority
     return f"""\
 Stamped by `{name}` at {stamp.stamped_at.isoformat()}. The certificates in `{name}.pem`
-count only when you got the same ones from the authority itself.
+count only when you got the same ones from the authority itself. Compare this time with
+`committed_at` in `record.json`: what lies between them is the word of the archive alone. An
+authority is asked once an hour; a longer time means that it, or the archive, was away.
 
 ```sh
 openssl ts -reply -in {name}.tsr -text 2>&1 | grep 'Time stamp:'

@@ -9,17 +9,20 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import stat
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from io import BufferedReader
 from pathlib import Path
 
 from collector.domain.errors import CollectorError, IntegrityError
-from collector.domain.evidence import SignedCheckpoint
+from collector.domain.evidence import SignedCheckpoint, StampState, TimeStamp
 from collector.domain.finding import Finding, Grade
 from collector.evidence.checkpoint import read_checkpoint
 from collector.evidence.keys import decode_public_key
+from collector.evidence.lateness import span
 from collector.evidence.note import VerifierKey
 from collector.evidence.proof_bundle import (
     CHECKPOINT,
@@ -29,13 +32,18 @@ from collector.evidence.proof_bundle import (
     PROOF,
     RECORD,
 )
-from collector.evidence.timestamp import verify_stamp
+from collector.evidence.timestamp import stamp_state, verify_stamp
 from collector.evidence.tlog_proof import decode_tlog_proof, includes
 
 FILE_BYTES_MAX = 1024 * 1024
 """Limit of every file but the message."""
 
 STAMPS_MAX = 20
+
+LATE_AFTER = timedelta(hours=2)
+"""As the archive has it by default: authorities are asked once an hour."""
+
+_COMMITTED_IN_RECORD = re.compile(rb'"committed_at": ?"([0-9T:.Z-]{20,32})"')
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +53,12 @@ class Trust:
     Attributes:
         keys: verifier keys published for the archive.
         certificates: PEM by name of authority.
+        late_after: a stamp that comes later than this after the commit is named as late.
     """
 
     keys: Sequence[VerifierKey] = ()
     certificates: Mapping[str, bytes] = field(default_factory=dict)
+    late_after: timedelta = LATE_AFTER
 
 
 def check_proof(directory: Path, trust: Trust | None = None) -> list[Finding]:
@@ -136,12 +146,36 @@ class _Check:
         certificates = given or self._read(f"{authority}.pem")
         stamp = verify_stamp(authority, self._read(name), self._read(CHECKPOINT), certificates)
         detail = f"stamped at {stamp.stamped_at.isoformat()}, serial {stamp.serial:x}"
-        if given:
-            return detail
-        return _Doubt(
-            f"{detail}, by certificates that lie in the proof itself",
-            f"compare {authority}.pem with the authority's own publication",
-        )
+        distance, is_in_time = self._distance(stamp)
+        detail += f", {distance}"
+        if not given:
+            return _Doubt(
+                f"{detail}, by certificates that lie in the proof itself",
+                f"compare {authority}.pem with the authority's own publication",
+            )
+        if not is_in_time:
+            hint = "the stamp is true; the time between commit and stamp is the archive's word"
+            return _Doubt(detail, hint)
+        return detail
+
+    def _distance(self, stamp: TimeStamp) -> tuple[str, bool]:
+        """Return how the stamp stands to the time in the record, and whether that is in order."""
+        found = _COMMITTED_IN_RECORD.search(self._read(RECORD))
+        try:
+            committed_at = datetime.fromisoformat(found[1].decode()) if found else None
+        except ValueError:
+            committed_at = None
+        if committed_at is None or committed_at.tzinfo is None:
+            return "the record names no time to compare it with", False
+        late_after, stamped_at = self.trust.late_after, stamp.stamped_at
+        state = stamp_state(committed_at, stamped_at, now=stamped_at, late_after=late_after)
+        by = span(abs(stamped_at - committed_at))
+        match state:
+            case StampState.LATE:
+                return f"late: {by} after the commit (limit {span(late_after)})", False
+            case StampState.AHEAD:
+                return f"{by} before the commit: the archive's clock was ahead", False
+        return f"{by} after the commit", True
 
     def _checkpoint(self) -> SignedCheckpoint:
         return read_checkpoint(self._read(CHECKPOINT), self.trust.keys or self._keys())

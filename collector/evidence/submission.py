@@ -20,6 +20,8 @@ from collector.evidence.web import Deadline, tls_context
 
 TIMEOUT_S = 30.0
 
+Security = Literal["tls", "starttls", "plain"]
+
 
 @dataclass(frozen=True, slots=True)
 class Relay:
@@ -34,7 +36,7 @@ class Relay:
     name: str
     host: str
     port: int
-    security: Literal["tls", "starttls", "plain"]
+    security: Security
     ca_file: Path | None = None
     username: str = field(default="", repr=False)
     password: Callable[[], str] | None = field(default=None, repr=False)
@@ -55,7 +57,7 @@ def submit(relay: Relay, sender: str, recipients: Sequence[str], raw: bytes) -> 
     """
     with Deadline(relay.timeout_s) as deadline:
         try:
-            with contextlib.closing(_connected(relay, deadline)) as client:
+            with contextlib.closing(connected(relay, deadline)) as client:
                 _hand_over(client, sender, recipients, raw)
                 with contextlib.suppress(OSError, smtplib.SMTPException):
                     client.quit()  # it was taken, whatever the server says now
@@ -66,7 +68,7 @@ def submit(relay: Relay, sender: str, recipients: Sequence[str], raw: bytes) -> 
                 hint="check username and password_file of this [[canary.smtp]]",
             ) from None
         except (OSError, smtplib.SMTPException, UnicodeError) as error:
-            why = f"not done within {relay.timeout_s:g} s" if deadline.expired else _reason(error)
+            why = f"not done within {relay.timeout_s:g} s" if deadline.expired else reason(error)
             raise CycleError(f"a mail was not taken: {why}", subject=str(relay)) from None
 
 
@@ -88,7 +90,13 @@ class _Client(smtplib.SMTP):
         return self.context.wrap_socket(connection, server_hostname=host)
 
 
-def _connected(relay: Relay, deadline: Deadline) -> smtplib.SMTP:
+def connected(relay: Relay, deadline: Deadline) -> smtplib.SMTP:
+    """Return an encrypted, logged-in connection that ``deadline`` cuts.
+
+    Raises:
+        OSError, smtplib.SMTPException, UnicodeError: it cannot be had; ``reason`` says why.
+        ConfigError: the password or certificates cannot be read.
+    """
     client = _Client(relay, deadline)
     try:
         if relay.security == "starttls":
@@ -116,12 +124,12 @@ def _expect(answer: tuple[int, bytes], what: str) -> None:
         raise CycleError(f"the mail server refused {what} ({code})")
 
 
-def _reason(error: Exception) -> str:
+def reason(error: Exception) -> str:
     """Say what went wrong, in no words of the other side."""
     why = f"it does not speak SMTP as expected ({type(error).__name__})"
     match error:
         case smtplib.SMTPResponseException():
-            why = f"it answered {error.smtp_code}"
+            why = f"the server answered {error.smtp_code}"
         case smtplib.SMTPNotSupportedError():
             why = "it has no STARTTLS or no login that we know"
         case TimeoutError():

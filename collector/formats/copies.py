@@ -8,7 +8,7 @@ when it is the configured one, in the lines of our own servers.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from collector.domain.journal import (
     Envelope,
@@ -90,12 +90,14 @@ class _Recorded:
 
     def sender(self) -> str:
         """Return the envelope sender, ``<>`` when it is the empty one."""
-        names = (*self._profile.sender_headers, *self._preset.senders)
-        told = [return_path(self._own)]
-        told += [each for name in names for each in values(self._own, _field(name))]
-        for value in filter(None, told):
+        told = [*self._told(self._profile.sender_headers), return_path(self._own)]
+        for value in filter(None, [*told, *self._told(self._preset.senders)]):
             return next(addresses(value), "<>")
         return ""
+
+    def _told(self, names: Iterable[str]) -> Iterator[bytes]:
+        for name in names:
+            yield from values(self._own, _field(name))
 
     def recipients(self) -> Iterator[Recipient]:
         """Yield the recipients of the first field that names one besides the mailbox."""

@@ -60,9 +60,13 @@ class LedgerDatabase(peewee.SqliteDatabase):
     reference, 1.3).
     """
 
-    def __init__(self, path: Path) -> None:
-        super().__init__(str(path), pragmas=PRAGMAS, timeout=BUSY_TIMEOUT_S, lock_type="IMMEDIATE")
+    def __init__(self, path: Path, *, read_only: bool = False) -> None:
+        place, pragmas = (_read_only(path), {}) if read_only else (str(path), PRAGMAS)
+        super().__init__(
+            place, pragmas=pragmas, timeout=BUSY_TIMEOUT_S, lock_type="IMMEDIATE", uri=read_only
+        )
         self.path = path
+        self.read_only = read_only
         self._broken = ""
         # SQLite's own LOWER knows ASCII only.
         self.register_function(_fold, "lower", 1, deterministic=True)
@@ -70,7 +74,7 @@ class LedgerDatabase(peewee.SqliteDatabase):
     def connect(self, reuse_if_open: bool = False) -> bool:  # noqa: FBT001, FBT002 - peewee's form
         """Open this thread's connection; refuse one whose promises are not in force."""
         opened = bool(super().connect(reuse_if_open))
-        if opened:
+        if opened and not self.read_only:
             try:
                 self._check_pragmas()
             except BaseException:
@@ -128,6 +132,9 @@ class LedgerDatabase(peewee.SqliteDatabase):
             IntegrityError: the database is damaged, or an fsync failed, now or
                 earlier in this process.
         """
+        if self.read_only:
+            hint = "this is a copy, or belongs to another user"
+            raise ConfigError("the archive cannot be written", subject=str(self.path), hint=hint)
         if self._broken:
             raise IntegrityError(
                 "an earlier write to the ledger failed", subject=str(self.path), hint=self._broken
@@ -179,6 +186,10 @@ class LedgerDatabase(peewee.SqliteDatabase):
         if code & 0xFF in _BUSY:
             hint = "another process writes it; it is tried again"
             return CycleError("the ledger is locked", subject=subject, hint=hint)
+        if code & 0xFF in _NOT_NOW and self.read_only:
+            hint = f"copy {self.path.name}-shm beside it as well, or let it be written once"
+            what = "the ledger cannot be read without its shared memory"
+            return ConfigError(what, subject=subject, hint=hint)
         allowed = os.access(self.path, os.R_OK | os.W_OK)
         if code & 0xFF in _NOT_ALLOWED or (code & 0xFF in _NOT_NOW and not allowed):
             hint = "the user who runs this must own the archive"
@@ -238,6 +249,21 @@ class LedgerDatabase(peewee.SqliteDatabase):
         dangling = self._execute("PRAGMA foreign_key_check").fetchmany(PROBLEMS_MAX)
         texts += [f"table {row[0]}, row {row[1]}: its {row[2]} row is missing" for row in dangling]
         return texts
+
+
+def is_read_only(path: Path) -> bool:
+    """Say whether this process can only read the ledger: a copy, or another's archive."""
+    return not (os.access(path, os.W_OK) and os.access(path.parent, os.W_OK))
+
+
+def _read_only(path: Path) -> str:
+    """Return the address under which SQLite opens a file that it cannot write.
+
+    Without a log beside it nobody is writing, and it is whole as it is.
+    """
+    log = Path(f"{path}-wal")
+    whole = not log.exists() or log.stat().st_size == 0
+    return f"{path.absolute().as_uri()}?mode=ro{'&immutable=1' if whole else ''}"
 
 
 def file_exists(path: Path) -> bool:

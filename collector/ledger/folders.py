@@ -48,7 +48,7 @@ def ensure_folder(database: LedgerDatabase, mailbox: MailboxId) -> int:
     if found is not None:
         return found
     names = {"mailbox": encode_text(mailbox.name), "folder": encode_text(mailbox.folder)}
-    database.insert(Folder, [{**names, "waiting_count": 0, "last_error": ""}])
+    database.insert(Folder, [{**names, "waiting_count": 0, "last_error": "", "pending": ""}])
     made = find_folder(database, mailbox)
     assert made is not None, "it was just inserted"  # noqa: S101
     counts = ({"folder_id": made, "state": state.value, "entries_count": 0} for state in State)

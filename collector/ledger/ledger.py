@@ -23,7 +23,6 @@ from collector.domain.evidence import Event
 from collector.domain.mailbox import Listing, MailboxId, MessageRef
 from collector.ledger import (
     consistency,
-    days,
     entries,
     log,
     log_audit,
@@ -32,13 +31,13 @@ from collector.ledger import (
     states,
     status,
 )
+from collector.ledger.accounts import Accounts
 from collector.ledger.canaries import Canaries
-from collector.ledger.database import LedgerDatabase, file_exists
+from collector.ledger.database import LedgerDatabase, file_exists, is_read_only
 from collector.ledger.log import Log
 from collector.ledger.migrate import SyncDirectory, check_migrated, is_unmade, migrate
 from collector.ledger.query import (
     EVERYTHING,
-    DayFigures,
     Filter,
     LogProblem,
     MailboxStatus,
@@ -46,6 +45,7 @@ from collector.ledger.query import (
     Record,
     SetAsideMessage,
 )
+from collector.ledger.throttles import Throttles
 
 EVENTS_MAX = 1_000
 UNLOGGED_MAX = 1_000
@@ -57,14 +57,17 @@ class Ledger:
 
     Attributes:
         log: the Merkle tree over entries and events, as it is read.
+        throttles: how much the servers of the mailboxes let us have.
         canaries: our own test mails.
     """
 
     def __init__(self, database: LedgerDatabase) -> None:
         self._database = database
         self.log = Log(database)
+        self.accounts = Accounts(database)
         self.canaries = Canaries(database)
-        self._second = LedgerDatabase(database.path)
+        self.throttles = Throttles(database)
+        self._second = LedgerDatabase(database.path, read_only=database.read_only)
 
     @classmethod
     def open(cls, path: Path, *, create: bool, sync_directory: SyncDirectory) -> Ledger:
@@ -95,6 +98,27 @@ class Ledger:
             database.close()
             raise
         return cls(database)
+
+    @classmethod
+    def open_reading(cls, path: Path, sync_directory: SyncDirectory) -> Ledger:
+        """Open the ledger to read it and to record events; read-only where it must be.
+
+        Raises:
+            ConfigError: as ``open``; or it is read-only, and was copied while in use
+                without all its files.
+        """
+        if not file_exists(path) or not is_read_only(path):
+            return cls.open(path, create=False, sync_directory=sync_directory)
+        database = LedgerDatabase(path, read_only=True)
+        database.hold()
+        with database.reading():
+            check_migrated(database)
+        return cls(database)
+
+    @property
+    def read_only(self) -> bool:
+        """Whether nothing can be recorded."""
+        return self._database.read_only
 
     @contextmanager
     def session(self) -> Iterator[None]:
@@ -253,7 +277,7 @@ class Ledger:
 
     def record(self, seq: int) -> Record | None:
         """Return one record, ``None`` when there is no such entry."""
-        return next(self.records(Filter(seq_from=seq, seq_to=seq)), None)
+        return records.record(self._database, seq)
 
     def count(self, wanted: Filter = EVERYTHING) -> int:
         """Return how many records ``wanted`` selects."""
@@ -269,10 +293,6 @@ class Ledger:
     ) -> Iterator[LogProblem]:
         """Yield where rows, leaves, tree and the roots that were signed (by size) disagree."""
         return log_audit.problems(self._database, roots, progress)
-
-    def day_figures(self, since: datetime, before: datetime) -> list[DayFigures]:
-        """Return by day and folder what became of the messages archived in [since, before)."""
-        return days.day_figures(self._database, since, before)
 
     def mailbox_status(self) -> list[MailboxStatus]:
         """Return how every folder stands, by name."""
@@ -319,8 +339,12 @@ class Ledger:
             return log.find_event(self._database, number)
 
     def events(
-        self, names: Sequence[str] = (), since: datetime | None = None, limit: int = EVENTS_MAX
+        self,
+        names: Sequence[str] = (),
+        since: datetime | None = None,
+        before: datetime | None = None,
+        limit: int = EVENTS_MAX,
     ) -> list[Event]:
-        """Return events, newest first; of these names only, when some are given."""
+        """Return events in [since, before), newest first; of these names only, if given."""
         with self._database.reading():
-            return status.events(self._database, names, since, limit)
+            return status.events(self._database, names, since, before, limit)

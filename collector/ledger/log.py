@@ -11,6 +11,7 @@ that writes the archive puts it into a segment and then gives it one.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -48,6 +49,9 @@ _EVENTS_AFTER = written(
     models.Event.select().where(models.Event.id > VALUE).order_by(models.Event.id).limit(VALUE)
 )
 _EVENT = written(models.Event.select().where(models.Event.id == VALUE))
+_INSTANT = """SELECT COALESCE(r.committed_at, e.at) FROM leaves l
+LEFT JOIN receipts r ON r.seq = l.entry_seq LEFT JOIN events e ON e.id = l.event_number
+WHERE l.position = ?"""
 _INSERT_LEAF = "INSERT INTO leaves (position, hash, entry_seq, event_number) VALUES (?, ?, ?, ?)"
 _INSERT_NODE = 'INSERT INTO nodes ("level", "index", "hash") VALUES (?, ?, ?)'
 
@@ -90,6 +94,21 @@ class Log:
         """
         with self.database.reading():
             return merkle.root(tree_size, _reader(self.database))
+
+    def instants(self, tree_sizes: Iterable[int]) -> dict[int, datetime]:
+        """Return when the newest of the first so many leaves was recorded, by tree size.
+
+        A head of that size was not signed before.  What is not in the log, or cannot be
+        read, is left out.
+        """
+        found: dict[int, datetime] = {}
+        with self.database.reading():
+            for tree_size in tree_sizes:
+                row = next(self.database.tuples(_INSTANT, [tree_size - 1]), None)
+                with suppress(ValueError, TypeError):
+                    if row is not None:
+                        found[tree_size] = decode_instant(row[0])
+        return found
 
     def position(self, seq: int) -> int | None:
         """Return where the leaf of an entry is, ``None`` when it has none."""

@@ -12,11 +12,12 @@ that was signed.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from collector.ledger.database import LedgerDatabase, Row
-from collector.ledger.encoding import stored_entry_leaf
+from collector.ledger.database import LedgerDatabase
+from collector.ledger.encoding import STORED_ENTRY, plain_entry_leaf, stored_entry_leaf
 from collector.ledger.log import decode_event, encode_event_leaf
 from collector.ledger.merkle import Node, Tree, leaf_hash
 from collector.ledger.query import LogProblem
@@ -24,13 +25,16 @@ from collector.ledger.query import LogProblem
 STEP_LEAVES = 1000
 """Leaves between two calls of ``progress``."""
 
-_LEAVES = """
-SELECT l.position, l.hash, l.entry_seq, l.event_number, r.*, f.mailbox, f.folder
+_COLUMNS = ", ".join(
+    f"f.{name}" if name in {"mailbox", "folder"} else f"r.{name}" for name in STORED_ENTRY
+)
+_LEAVES = f"""
+SELECT l.position, l.hash, l.entry_seq, l.event_number, {_COLUMNS}
 FROM leaves l
 LEFT JOIN receipts r ON r.seq = l.entry_seq
 LEFT JOIN folders f ON f.id = r.folder_id
 ORDER BY l.position
-"""
+"""  # noqa: S608 - our own names
 _EVENT = "SELECT * FROM events WHERE id = ?"
 _NODES = 'SELECT "index", hash FROM nodes WHERE "level" = ? ORDER BY "index"'
 _LEVELS = 'SELECT DISTINCT "level" FROM nodes ORDER BY 1'
@@ -64,6 +68,17 @@ def problems(
             yield LogProblem(f"event {number} is not in the log: somebody inserted it")
 
 
+@dataclass(slots=True)
+class _Leaf:
+    """A leaf and the row it stands for; ``entry`` has the columns of ``STORED_ENTRY``."""
+
+    position: int
+    hash: object
+    seq: int | None
+    number: int | None
+    entry: Sequence[Any]
+
+
 class _Audit:
     def __init__(
         self,
@@ -82,40 +97,38 @@ class _Audit:
 
     def run(self) -> Iterator[LogProblem]:
         """Walk through the leaves once."""
-        for row in self._database.each_named(_LEAVES, []):
-            if row["position"] != self._tree.size:
+        for position, hashed, seq, number, *entry in self._database.tuples(_LEAVES, []):
+            if position != self._tree.size:
                 yield LogProblem(f"leaf {self._tree.size} is missing: somebody removed it")
                 return
-            yield from self._leaf(row)
-            yield from self._above(self._tree.append(bytes(row["hash"])))
+            yield from self._leaf(_Leaf(position, hashed, seq, number, entry))
+            yield from self._above(self._tree.append(bytes(hashed)))
             yield from self._signed()
             if self._tree.size % STEP_LEAVES == 0:
                 self._progress(STEP_LEAVES)
         self._progress(self._tree.size % STEP_LEAVES)
         yield from self._end()
 
-    def _leaf(self, row: Row) -> Iterator[LogProblem]:
+    def _leaf(self, leaf: _Leaf) -> Iterator[LogProblem]:
         """Compare a leaf with the row it stands for."""
-        seq, number = row["entry_seq"], row["event_number"]
-        if (seq is None) == (number is None):
-            yield LogProblem(f"leaf {row['position']} stands for nothing")
-        elif seq is not None:
-            if seq <= self._seq:
-                yield LogProblem("its leaf is not in its place", seq)
-            self._seq = seq
-            yield from _entry(row)
-        else:
-            if number <= self._number:
-                yield LogProblem(f"the leaf of event {number} is not in its place")
-            self._number = number
-            yield from self._event(row)
+        if (leaf.seq is None) == (leaf.number is None):
+            yield LogProblem(f"leaf {leaf.position} stands for nothing")
+        elif leaf.seq is not None:
+            if leaf.seq <= self._seq:
+                yield LogProblem("its leaf is not in its place", leaf.seq)
+            self._seq = leaf.seq
+            yield from _entry(leaf)
+        elif leaf.number is not None:
+            if leaf.number <= self._number:
+                yield LogProblem(f"the leaf of event {leaf.number} is not in its place")
+            self._number = leaf.number
+            yield from self._event(leaf.number, leaf.hash)
 
-    def _event(self, row: Row) -> Iterator[LogProblem]:
-        number = row["event_number"]
+    def _event(self, number: int, hashed: object) -> Iterator[LogProblem]:
         found = self._database.named(_EVENT, [number])
         if not found:
             yield LogProblem(f"event {number} is in the log, but not in the ledger")
-        elif not _same(lambda: encode_event_leaf(decode_event(found[0])), row["hash"]):
+        elif not _same(lambda: encode_event_leaf(decode_event(found[0])), hashed):
             yield LogProblem(f"event {number} is not what was logged: its row was changed")
 
     def _above(self, complete: list[Node]) -> Iterator[LogProblem]:
@@ -149,11 +162,15 @@ class _Audit:
                 yield LogProblem(f"the tree has nodes of level {level} over no leaves")
 
 
-def _entry(row: Row) -> Iterator[LogProblem]:
-    if row["seq"] is None:
-        yield LogProblem("it is in the log, but no longer in the ledger", row["entry_seq"])
-    elif not _same(lambda: stored_entry_leaf(row), row["hash"]):
-        yield LogProblem("it is not what was logged: its row was changed", row["entry_seq"])
+def _entry(leaf: _Leaf) -> Iterator[LogProblem]:
+    if leaf.entry[0] is None:
+        yield LogProblem("it is in the log, but no longer in the ledger", leaf.seq)
+    elif not _same(lambda: _stored(leaf.entry), leaf.hash):
+        yield LogProblem("it is not what was logged: its row was changed", leaf.seq)
+
+
+def _stored(entry: Sequence[Any]) -> bytes:
+    return plain_entry_leaf(entry) or stored_entry_leaf(dict(zip(STORED_ENTRY, entry, strict=True)))
 
 
 def _same(leaf: Callable[[], bytes], hashed: object) -> bool:

@@ -28,7 +28,8 @@ class Folder(Model):
     """One folder of one configured mailbox, and what its last poll and cycle said.
 
     ``accounted_to``: every UID below it was listed or told of as a gap; of the first
-    complete listing on.
+    complete listing on.  ``modseq``: HIGHESTMODSEQ of the last complete listing.
+    ``pending``: what was listed and was not ours then, see ``accounting``.
     """
 
     id = BigAutoField()
@@ -37,6 +38,8 @@ class Folder(Model):
     uidvalidity = BigIntegerField(null=True)
     uidnext = BigIntegerField(null=True)
     accounted_to = BigIntegerField(null=True)
+    modseq = BigIntegerField(null=True)
+    pending = TextField()
     waiting_count = BigIntegerField()
     polled_at = TextField(null=True)
     last_cycle_at = TextField(null=True)
@@ -258,6 +261,29 @@ class SetAside(Model):
         primary_key = CompositeKey("folder", "uidvalidity", "uid")
 
 
+class Throttle(Model):
+    """Until when a mailbox's server wants to be left alone, and what it limits."""
+
+    mailbox = TextField(primary_key=True)
+    throttle = TextField()
+    until_at = TextField()
+
+    class Meta:
+        table_name = "throttles"
+
+
+class Download(Model):
+    """How many bytes of messages one mailbox handed over in one hour."""
+
+    mailbox = TextField()
+    hour_at = TextField()
+    size_bytes = BigIntegerField()
+
+    class Meta:
+        table_name = "downloads"
+        primary_key = CompositeKey("mailbox", "hour_at")
+
+
 class Event(Model):
     """Something a person may ask about later."""
 
@@ -330,6 +356,8 @@ TABLES: tuple[type[Model], ...] = (
     Proof,
     Deletion,
     SetAside,
+    Throttle,
+    Download,
     Event,
     Leaf,
     Node,

@@ -18,9 +18,17 @@ from functools import lru_cache
 
 from collector.domain.custody import Settlement, State, Summary
 from collector.domain.errors import MessageError
-from collector.domain.mailbox import Listing, MailboxId, MessageRef
+from collector.domain.mailbox import Horizon, Listing, MailboxId, MessageRef
+from collector.domain.uids import contains
+from collector.ledger import accounting
 from collector.ledger.database import VALUE, LedgerDatabase, Row, portions, written
-from collector.ledger.encoding import encode_instant, encode_summary, encode_text
+from collector.ledger.encoding import (
+    decode_optional,
+    decode_text,
+    encode_instant,
+    encode_summary,
+    encode_text,
+)
 from collector.ledger.entries import bare_entries, is_open
 from collector.ledger.folders import ensure_folder, find_folder, folder_row
 from collector.ledger.models import Entry, Folder, SetAside
@@ -32,7 +40,7 @@ PAUSE_MAX = timedelta(days=1)
 DOUBLINGS_MAX = 20
 ABSENT_LISTINGS = 2
 """Complete listings in a row without a message before it counts as vanished: servers
-leave UIDs out of single answers."""
+leave UIDs out of single answers.  One is enough where the server says it was expunged."""
 
 OPEN_ENTRIES = written(
     Entry.select(Entry.seq, Entry.uidvalidity, Entry.uid, Entry.absent_count).where(
@@ -132,19 +140,36 @@ def observe(database: LedgerDatabase, listing: Listing, now: datetime) -> Observ
     accounted_to = None if renumbered or fell else before["accounted_to"]
     given_out = max(listing.uidnext, listing.uids[-1] + 1 if listing.uids else 0)
     counts = listing.complete and given_out > 0
+    modseq = (listing.modseq or None) if listing.complete else before["modseq"]
+    account = accounting.account(database, before, listing, now, void=renumbered or fell)
     Folder.update(
         uidvalidity=listing.uidvalidity,
         uidnext=listing.uidnext or (None if renumbered else before["uidnext"]),
         accounted_to=max(given_out, accounted_to or 0) if counts else accounted_to,
+        modseq=None if renumbered and not listing.complete else modseq,
+        pending=account.pending,
         polled_at=encode_instant(now),
         waiting_count=len(listing.uids),
     ).where(Folder.id == folder).execute(database)
+    accounting.forget_flagged(database, folder, listing)
     return Observation(
         uidvalidity_before=before["uidvalidity"] if renumbered else None,
         uidnext_before=before["uidnext"] if fell else None,
         lost=_close_lost(database, listing, folder, now, fell=fell),
         gap=tuple(gaps(listing, accounted_to)) if counts and accounted_to else (),
+        gone=account.gone,
+        polled_before=decode_optional(before["polled_at"]),
+        error_before=decode_text(before["last_error"]),
+        flagged=accounting.note_flagged(database, folder, listing.uidvalidity, listing.flagged),
     )
+
+
+def horizon(database: LedgerDatabase, mailbox: MailboxId) -> Horizon | None:
+    """Return up to where the server has told of changes; ``None`` when it never has."""
+    row = folder_row(database, mailbox)
+    if row is None or not (row["uidvalidity"] and row["modseq"]):
+        return None
+    return Horizon(row["uidvalidity"], row["modseq"])
 
 
 def gaps(listing: Listing, start: int) -> Iterator[tuple[int, int]]:
@@ -210,11 +235,13 @@ def unsettled(
         elif listing.complete:
             absent[seq] = absent_count + 1
     settlements = []
+    told = listing.vanished or ()
     for portion in portions([*void, *absent]):
         for row in database.named(bare_entries(len(portion)), portion):
             seq = row["seq"]
             before, cleared_at = decode_standing(row)
-            state = _settled_state(before, absent[seq]) if seq in absent else State.SUPERSEDED
+            listings = ABSENT_LISTINGS if contains(told, row["uid"]) else absent.get(seq, 0)
+            state = _settled_state(before, listings) if seq in absent else State.SUPERSEDED
             if state is not None:
                 settlements.append(Settlement(seq, state, cleared_at, now))
             else:

@@ -8,9 +8,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime
 
+from collector.domain.blob import Digest
 from collector.domain.custody import LedgerEntry, State, Summary
 from collector.domain.journal import Kind, Unwrapped
-from collector.domain.mailbox import MailboxId, MessageRef
+from collector.domain.mailbox import Flagged, MailboxId, MessageRef
+from collector.domain.uids import UidRange
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,14 +68,22 @@ class Observation:
         uidvalidity_before: the last one, when it was another.
         uidnext_before: the last one, when UIDNEXT fell under the same UIDVALIDITY.
         lost: set aside before, and no longer listed; told once.
-        gap: UIDs that were given out since the last complete listing and never listed,
-            as (first, last); told once.
+        gap: UIDs that were given out since the last complete listing and never listed;
+            told once.
+        gone: UIDs that were listed, never archived, and are listed no more; told once.
+        polled_before: the poll before, ``None`` for the first.
+        error_before: of the last cycle; empty when it succeeded.
+        flagged: messages on which somebody else set flags; each told once.
     """
 
     uidvalidity_before: int | None
     uidnext_before: int | None
     lost: tuple[MessageRef, ...]
-    gap: tuple[tuple[int, int], ...] = ()
+    gap: tuple[UidRange, ...] = ()
+    gone: tuple[UidRange, ...] = ()
+    polled_before: datetime | None = None
+    error_before: str = ""
+    flagged: tuple[Flagged, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,23 +102,113 @@ class SetAsideMessage:
 
 
 @dataclass(frozen=True, slots=True)
-class DayFigures:
-    """What became of the messages that one folder had archived on one day (UTC).
-
-    Every entry is counted once among ``expunged`` to ``in_mailbox``; together they are
-    ``archived``.
+class Throttled:
+    """What a mail server asked for.
 
     Attributes:
+        throttle: what it limits, as in ``ThrottledError``.
+        until_at: it wants to be left alone until then.
+    """
+
+    throttle: str
+    until_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Downloaded:
+    """How much a mailbox handed over in the hour that began at ``hour_at``."""
+
+    hour_at: datetime
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Arrivals:
+    """What arrived in a period, by INTERNALDATE.
+
+    Attributes:
+        stored_bytes: what it takes on the disk, compressed.
+        first_at: when the first of it arrived, ``None`` when nothing did.
+    """
+
+    count: int
+    size_bytes: int
+    stored_bytes: int
+    first_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class ProofRow:
+    """What was read back from the archive before a deletion was asked for.
+
+    The ``Proof`` itself lived only until then.
+    """
+
+    digest: Digest
+    size_bytes: int
+    proven_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class DeletionReceipt:
+    """What is known of how a message left the mailbox.
+
+    Attributes:
+        by: ``collector``, ``somebody else``, ``nobody`` (its reference is void, it came
+            again under another) or empty while it is not known to have left.
+        asked_at: when we were about to ask for its deletion; each time.
+        proofs: one for each time it was asked for.
+        gone_at: when a complete listing no longer showed it.
+        evidence: of that, in words.
+    """
+
+    by: str
+    asked_at: tuple[datetime, ...]
+    proofs: tuple[ProofRow, ...]
+    gone_at: datetime | None
+    evidence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Exposure:
+    """How long messages lay in the mailbox unproven: from INTERNALDATE to the first proof.
+
+    Attributes:
+        count: of those that have both instants; the seconds are ``None`` when it is 0.
+    """
+
+    count: int = 0
+    median_s: float | None = None
+    p99_s: float | None = None
+    max_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DayFigures:
+    """What was seen and archived in one folder on one day (UTC), and what became of it.
+
+    Two sums leave nothing over: what waited the evening before, and ``seen``, less
+    ``archived``, ``gone`` and ``void``, is ``waiting``; ``archived`` is ``expunged``,
+    ``vanished``, ``superseded`` and ``in_mailbox`` together.
+
+    Attributes:
+        seen: listed for the first time.
+        gone: listed before, and deleted by somebody else before they were archived.
+        void: waited when the mailbox was renumbered or restored; seen again since.
+        waiting: seen and not archived at the end of the day.
+        set_aside: not handed over by the server, for the first time; they wait.
         duplicates, quarantined: of those archived.
+        vanished: deleted by somebody else, after they were archived.
         in_mailbox: not known to have left the mailbox.
-        exposed_s_max: longest time from arrival (INTERNALDATE) to the first proof, of
-            those that have both.
-        silence_s_max: longest time without an arrival that ended on this day, in this
-            folder, within the period asked for.
     """
 
     day: date
     mailbox: MailboxId
+    seen: int = 0
+    gone: int = 0
+    void: int = 0
+    waiting: int = 0
+    set_aside: int = 0
     archived: int = 0
     duplicates: int = 0
     quarantined: int = 0
@@ -116,8 +216,58 @@ class DayFigures:
     vanished: int = 0
     superseded: int = 0
     in_mailbox: int = 0
-    exposed_s_max: float | None = None
-    silence_s_max: float | None = None
+    exposure: Exposure = Exposure()
+
+
+@dataclass(frozen=True, slots=True)
+class Balance:
+    """How the account of one folder stands.
+
+    Attributes:
+        before, waiting: what waited when the period began and when it ended, as counted.
+        waiting_now: what the last listing showed and the archive does not hold.
+        unexplained: what all counts together leave over against ``waiting_now``; not 0
+            only when a message was counted wrongly, or nowhere.
+    """
+
+    mailbox: MailboxId
+    before: int
+    waiting: int
+    waiting_now: int
+    unexplained: int
+
+
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """The longest time within a period in which no message came to one folder."""
+
+    mailbox: MailboxId
+    since: datetime
+    until: datetime
+
+    @property
+    def seconds(self) -> float:
+        """How long."""
+        return (self.until - self.since).total_seconds()
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """The account of a period: by day and folder, by folder, its silences and exposure."""
+
+    days: list[DayFigures]
+    balances: list[Balance]
+    silences: list[Silence]
+    exposure: Exposure
+
+
+@dataclass(frozen=True, slots=True)
+class SettingChange:
+    """A setting that has another value; ``None`` where it had none, or has none now."""
+
+    key: str
+    before: str | None
+    after: str | None
 
 
 @dataclass(frozen=True, slots=True)

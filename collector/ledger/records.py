@@ -80,6 +80,12 @@ def records(database: LedgerDatabase, wanted: Filter) -> Iterator[Record]:
         left = None if left is None else left - len(window)
 
 
+def record(database: LedgerDatabase, seq: int) -> Record | None:
+    """Return one record, ``None`` when there is no such entry; a fifth of what a filter costs."""
+    with database.reading():
+        return next(iter(_assemble(database, [_storable(seq)])), None)
+
+
 def messages(database: LedgerDatabase, wanted: Filter) -> Iterator[list[Record]]:
     """Yield each message that a selected report is about, with all reports of it.
 
@@ -105,7 +111,7 @@ def _select_window(wanted: Filter, after: int, size: int) -> Any:  # noqa: ANN40
     """Return the query for the numbers of a window, and how much text each has."""
     weight = Envelope.raw_chars + Envelope.recipients_count * RECIPIENT_CHARS
     query = _joined(Entry.seq, weight.alias("chars"))
-    return query.where(Entry.seq > after, *_conditions(wanted)).order_by(Entry.seq).limit(size)
+    return query.where(*_conditions(wanted, after)).order_by(Entry.seq).limit(size)
 
 
 def _joined(*columns: Any) -> Any:  # noqa: ANN401 - peewee
@@ -118,14 +124,18 @@ def _joined(*columns: Any) -> Any:  # noqa: ANN401 - peewee
     )
 
 
-def _conditions(wanted: Filter) -> list[Any]:
-    """Return the conditions that are set; ``Entry.seq > 0`` holds for all."""
+def _conditions(wanted: Filter, after: int = 0) -> list[Any]:
+    """Return the conditions that are set, for entries behind ``after``.
+
+    There is one lower bound: of two, SQLite begins at whichever it likes, and reads a
+    long list from its start for every window.
+    """
+    first = max(after + 1, _storable(wanted.seq_from or 1))
     arrived = fn.COALESCE(Receipt.internal_date, Receipt.fetched_at)
     last_digit = "g"  # the first character after the hexadecimal digits
     tests: tuple[tuple[Any, Callable[[Any], Any]], ...] = (
         (wanted.mailbox, lambda name: Folder.mailbox == encode_text(name)),
         (wanted.folder, lambda name: Folder.folder == encode_text(name)),
-        (wanted.seq_from, lambda seq: Entry.seq >= _storable(seq)),
         (wanted.seq_to, lambda seq: Entry.seq <= _storable(seq)),
         (wanted.since, lambda at: arrived >= encode_instant(at)),
         (wanted.before, lambda at: arrived < encode_instant(at)),
@@ -139,7 +149,7 @@ def _conditions(wanted: Filter) -> list[Any]:
         (wanted.state, lambda state: Entry.state == state.value),
         (wanted.quarantined, lambda flag: Receipt.quarantined == flag),
     )
-    return [Entry.seq > 0, *(test(value) for value, test in tests if value is not None)]
+    return [Entry.seq >= first, *(test(value) for value, test in tests if value is not None)]
 
 
 def _has_recipient(text: str) -> Any:  # noqa: ANN401 - peewee's expressions

@@ -71,6 +71,12 @@ def mailbox_of(mailbox: str, folder: str) -> MailboxId:
     return MailboxId(decode_text(mailbox), decode_text(folder))
 
 
+@lru_cache(maxsize=256)
+def _encode_words(words: tuple[str, ...]) -> str:
+    """Return a list of which there are few: most messages have the same reasons."""
+    return _encode_list(words)
+
+
 def _encode_list(values: Sequence[object]) -> str:
     return encode_json(values) if values else NO_LIST
 
@@ -129,7 +135,7 @@ def envelope_row(seq: int, unwrapped: Unwrapped, message_digest: Digest) -> Row:
         "kind": unwrapped.kind.value,
         **_envelope_columns(unwrapped.envelope),
         "trust": unwrapped.trust.value,
-        "trust_reasons": _encode_list(unwrapped.trust_reasons),
+        "trust_reasons": _encode_words(unwrapped.trust_reasons),
         "reason": encode_text(unwrapped.reason),
         "recipients_count": sum(len(each.recipients) for each in envelopes),
         "raw_chars": sum(len(line) for each in envelopes for line in each.raw_lines),

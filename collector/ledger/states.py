@@ -10,20 +10,44 @@ under its UID later is another arrival (see the table in README.md).
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from datetime import datetime
 
-from collector.domain.custody import Proof, Settlement, State
+from collector.domain.blob import Digest
+from collector.domain.custody import LedgerEntry, Proof, Settlement, State
 from collector.ledger import models
+from collector.ledger.accounting import forget_pending
 from collector.ledger.database import VALUE, LedgerDatabase, Row, portions, written
-from collector.ledger.encoding import encode_instant, encode_optional
+from collector.ledger.encoding import (
+    decode_instant,
+    decode_optional,
+    encode_instant,
+    encode_optional,
+)
 from collector.ledger.entries import bare_entries, broken, refuse_missing, whole_entries
 from collector.ledger.folders import count_states, note_proofs
 from collector.ledger.models import Deletion, Entry
+from collector.ledger.query import DeletionReceipt, ProofRow
 from collector.ledger.rows import mailbox_of
 
 SETTLED = frozenset({State.EXPUNGED.value, State.VANISHED.value, State.SUPERSEDED.value})
+
+_HOW_GONE = {
+    State.CLEARED: ("", "proven and asked for; still listed"),
+    State.EXPUNGED: (
+        "collector",
+        "proven, then asked for by UID; a complete listing of the folder no longer shows it",
+    ),
+    State.VANISHED: (
+        "somebody else",
+        "nobody here asked for it; listings no longer show it, or the server says it is gone",
+    ),
+    State.SUPERSEDED: (
+        "nobody",
+        "the mailbox was renumbered or restored: its UID names nothing any more",
+    ),
+}
 
 _CLEAR = written(
     Entry.update(
@@ -114,6 +138,7 @@ def settle(database: LedgerDatabase, settlements: Sequence[Settlement]) -> None:
     """
     moved: Counter[tuple[int, str]] = Counter()
     latest: dict[int, datetime] = {}
+    settled: dict[tuple[int, int], list[int]] = defaultdict(list)
     for portion in portions(settlements):
         seqs = [each.seq for each in portion]
         rows = {row["seq"]: row for row in database.named(bare_entries(len(seqs)), seqs)}
@@ -126,6 +151,7 @@ def settle(database: LedgerDatabase, settlements: Sequence[Settlement]) -> None:
             moved[row["folder_id"], row["state"]] -= 1
             moved[row["folder_id"], each.state.value] += 1
             row["state"] = each.state.value
+            settled[row["folder_id"], row["uidvalidity"]].append(row["uid"])
             if each.cleared_at is not None:
                 row["clear_attempts"] = max(row["clear_attempts"], 1)  # 0 after a rebuild
                 latest[row["folder_id"]] = max(
@@ -133,6 +159,7 @@ def settle(database: LedgerDatabase, settlements: Sequence[Settlement]) -> None:
                 )
             changes.append(_settled(each, row))
         database.each(_SETTLE, changes)
+    forget_pending(database, settled)
     count_states(database, moved)
     note_proofs(database, latest)
 
@@ -141,3 +168,25 @@ def _settled(settlement: Settlement, row: Row) -> tuple[object, ...]:
     cleared_at = encode_optional(settlement.cleared_at)
     settled_at = encode_instant(settlement.settled_at)
     return (row["state"], cleared_at, row["clear_attempts"], settled_at, settlement.seq)
+
+
+def deletion(database: LedgerDatabase, entry: LedgerEntry) -> DeletionReceipt:
+    """Return how a message left the mailbox, as far as it did."""
+    by_seq = [entry.seq]
+    ((settled_at,),) = database.tuples("SELECT settled_at FROM entries WHERE seq = ?", by_seq)
+    asked = database.named("SELECT cleared_at FROM deletions WHERE seq = ? ORDER BY id", by_seq)
+    proofs = database.named("SELECT * FROM proofs WHERE seq = ? ORDER BY id", by_seq)
+    asked_at = [decode_instant(row["cleared_at"]) for row in asked]
+    if not asked and entry.cleared_at is not None:
+        asked_at = [entry.cleared_at]  # a ledger made anew knows the last one
+    by, evidence = _HOW_GONE.get(entry.state, ("", ""))
+    return DeletionReceipt(
+        by=by,
+        asked_at=tuple(asked_at),
+        proofs=tuple(
+            ProofRow(Digest(row["digest"]), row["size_bytes"], decode_instant(row["proven_at"]))
+            for row in proofs
+        ),
+        gone_at=decode_optional(settled_at),
+        evidence=evidence,
+    )

@@ -126,12 +126,18 @@ def set_aside_messages(database: LedgerDatabase, limit: int) -> list[SetAsideMes
 
 
 def events(
-    database: LedgerDatabase, names: Sequence[str], since: datetime | None, limit: int
+    database: LedgerDatabase,
+    names: Sequence[str],
+    since: datetime | None,
+    before: datetime | None,
+    limit: int,
 ) -> list[evidence.Event]:
-    """Return events, newest first."""
+    """Return events in [since, before), newest first."""
     query = Event.select().order_by(Event.at.desc(), Event.id.desc()).limit(limit)
     if names:
         query = query.where(Event.name.in_([encode_text(name) for name in names]))
     if since is not None:
         query = query.where(Event.at >= encode_instant(since))
+    if before is not None:
+        query = query.where(Event.at < encode_instant(before))
     return [decode_event(row) for row in database.rows(query)]

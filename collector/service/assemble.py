@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 import structlog
 
-from collector.config import MailboxSettings, Settings
+from collector.config import MailboxSettings, Settings, shown_settings
 from collector.custody.adopt import unconfigured
 from collector.custody.intake import Intake
 from collector.custody.watch import utc_now
@@ -20,8 +21,11 @@ from collector.domain.custody import Policy
 from collector.domain.journal import JournalProfile
 from collector.ledger.ledger import Ledger
 from collector.ledger.migrate import migrate
+from collector.service.access import token_source
+from collector.service.acts import Person, person_of, record_act
 from collector.service.evidence import open_checkpoints
 from collector.service.job import MailboxJob
+from collector.service.pulse import Pulse
 from collector.source.account import Account
 from collector.source.imap import ImapMailbox
 from collector.store.archive import Archive
@@ -31,6 +35,11 @@ from collector.store.writer import ArchiveWriter
 log = structlog.get_logger("collector.service")
 
 LEDGER = "ledger.db"
+UNWATCHED = timedelta(minutes=15)
+UNWATCHED_POLLS = 3
+"""A longer pause between two polls is an outage; a slow pace alone is none."""
+FITTED = ("deleted_folder", "size_is_hint", "daily_bytes_max", "connections_max")
+"""Settings that the preset of a provider fills in where nobody configured them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +49,12 @@ class House:
     archive: Archive
     ledger: Ledger
     intake: Intake
+    person: Person
+
+    def record_act(self, name: str, **keys: object) -> None:
+        """Log an act and write it into the ledger, with who does it."""
+        log.info(name, **keys)
+        record_act(self.ledger, self.person, name, **keys)
 
     def record(self, name: str, **keys: object) -> None:
         """Log an event and write it into the ledger."""
@@ -48,8 +63,11 @@ class House:
 
 
 @contextmanager
-def open_house(settings: Settings) -> Iterator[House]:
+def open_house(settings: Settings, person: Person | None = None) -> Iterator[House]:
     """Open the archive for writing; make it when it is not there.
+
+    Args:
+        person: who does it; the user of this process when not given.
 
     Raises:
         ConfigError: the directory cannot be used, or the ledger is missing
@@ -68,15 +86,24 @@ def open_house(settings: Settings) -> Iterator[House]:
             with ledger.session():
                 recovered = writer.recover(ledger.last_blob())
                 intake = Intake(writer, ledger, archive, profile_of=profiles_of(settings))
-                house = House(archive, ledger, intake)
+                house = House(archive, ledger, intake, person or person_of())
                 if recovered:
                     house.record("archive.recovered", segments=recovered)
                 house.intake.checkpoints = open_checkpoints(settings, house.record)
+                _note_settings(house, settings)
                 house.intake.attest(utc_now())
                 yield house
                 house.intake.attest(utc_now())
         finally:
             ledger.close()
+
+
+def _note_settings(house: House, settings: Settings) -> None:
+    """Write down which settings differ from those last in effect, secrets hidden."""
+    keys = {"person": house.person.facts()}
+    changes = house.ledger.accounts.note_settings(shown_settings(settings), utc_now(), keys)
+    if changes:
+        log.info("config.changed", keys=[each.key for each in changes])
 
 
 def _believe_the_medium(root: Path) -> None:
@@ -90,11 +117,13 @@ def _believe_the_medium(root: Path) -> None:
 def open_reading(settings: Settings) -> Iterator[tuple[Archive, Ledger]]:
     """Open the archive for reading, beside a service that may be writing it.
 
+    One that cannot be written (a copy, another's archive) is opened all the same.
+
     Raises:
         ConfigError: there is no archive, or its ledger needs a migration.
     """
     root = settings.archive.path
-    ledger = Ledger.open(root / LEDGER, create=False, sync_directory=sync_directory)
+    ledger = Ledger.open_reading(root / LEDGER, sync_directory)
     try:
         with ledger.session():
             yield Archive(root), ledger
@@ -113,12 +142,17 @@ def account_of(
         security=mailbox.security,
         username=mailbox.username,
         password=mailbox.password,
+        token=token_source(settings, mailbox),
         ca_file=mailbox.ca_file,
         spool_dir=spool_of(settings.archive.path),
         message_bytes_max=mailbox.message_bytes_max,
+        provider=mailbox.provider,
+        configured=frozenset(each for each in FITTED if getattr(mailbox, each) is not None),
         deleted_folder=mailbox.deleted_folder,
         exclusive=mailbox.exclusive,
-        size_is_hint=mailbox.size_is_hint,
+        size_is_hint=bool(mailbox.size_is_hint),
+        daily_bytes_max=mailbox.daily_bytes_max,
+        connections_max=mailbox.connections_max,
         progress=progress,
         alert=lambda text: log.warning("server.alerted", mailbox=mailbox.name, text=text),
     )
@@ -142,10 +176,12 @@ def profiles_of(settings: Settings) -> Callable[[str], JournalProfile]:
 
 def policy_of(mailbox: MailboxSettings) -> Policy:
     """Return the policy a configured mailbox is collected under."""
+    pause = timedelta(seconds=UNWATCHED_POLLS * mailbox.poll_interval_s)
     return Policy(
         journal=profile_of(mailbox),
         delete=mailbox.delete,
         keep_unrecognised=mailbox.keep_unrecognised,
+        unwatched_after=max(UNWATCHED, pause),
     )
 
 
@@ -155,15 +191,17 @@ def mailbox_jobs(settings: Settings) -> list[MailboxJob]:
 
 
 def _job(settings: Settings, mailbox: MailboxSettings) -> MailboxJob:
-    job = MailboxJob(
+    pulse = Pulse()
+    account = account_of(settings, mailbox, pulse.beat)
+    return MailboxJob(
         name=mailbox.name,
         folders=mailbox.folders,
-        connect=lambda folder: ImapMailbox(account_of(settings, mailbox, job.pulse.beat), folder),
+        connect=lambda folder: ImapMailbox(account, folder),
         policy=policy_of(mailbox),
         poll_interval_s=mailbox.poll_interval_s,
         idle=mailbox.idle,
+        pulse=pulse,
     )
-    return job
 
 
 def migrate_ledger(settings: Settings) -> list[str]:

@@ -1,88 +1,128 @@
 """Looks at everything a collection needs before it starts: ``collector check``.
 
-Rule: changes nothing, deletes nothing, and goes on after a failure, so that one
-run shows all there is to mend.
+Rule: changes nothing, deletes nothing, ends in time, and goes on after a failure, so
+that one run shows all there is to mend.
 """
 
 from __future__ import annotations
 
-import os
-import shutil
-import stat
-from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from enum import Enum
 
-from collector.config import Settings
+from collector.config import MailboxSettings, Settings
 from collector.custody.watch import utc_now
+from collector.domain.custody import Policy
 from collector.domain.errors import CollectorError
 from collector.domain.finding import Finding, Grade
-from collector.service.assemble import account_of, open_reading
+from collector.ledger.ledger import Ledger
+from collector.service.assemble import account_of, open_reading, policy_of
+from collector.service.check_machine import (
+    check_clock,
+    check_directory,
+    check_disk,
+    check_expiry,
+    check_medium,
+    check_secrets,
+)
+from collector.service.check_outside import check_outside
 from collector.service.evidence import check_evidence
+from collector.service.forecast import arrival_rate
+from collector.service.sample import SAMPLE_BYTES_MAX, Backlog, check_sample
+from collector.source.account import Limits
 from collector.source.probe import probe
 
-FREE_BYTES_LOW = 1024**3
-BUILT_ON = datetime(2026, 11, 1, tzinfo=UTC)
-"""A clock before the release of this program is wrong."""
+MAILBOX_S_MAX = 180.0
+"""For all folders of one mailbox; each wait within has an end of its own."""
+LIMITS = Limits(connect_s=10.0, silence_s=30.0, grace_s=60.0, memory_bytes_max=2 * SAMPLE_BYTES_MAX)
+"""Nothing is spooled: before the first start there is no place for it."""
+WAY_IN = {"dns", "connection", "certificate", "token", "login", "folder"}
+"""Without one of these no message can be looked at."""
+
+
+class Readiness(Enum):
+    """What all findings come to."""
+
+    READY = "ready"
+    READY_WITH_WARNINGS = "ready-with-warnings"
+    NOT_READY = "not-ready"
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """The verdict and what a person should do, the worst first, each once."""
+
+    verdict: Readiness
+    todo: tuple[str, ...]
+
+
+def judge(findings: Sequence[Finding]) -> Judgement:
+    """Return what the findings come to."""
+    failed = [each for each in findings if each.grade is Grade.FAILED]
+    warned = [each for each in findings if each.grade is Grade.WARNING]
+    todo = [f"{each.subject}: {each.hint or each.detail}" for each in [*failed, *warned]]
+    verdict = Readiness.READY_WITH_WARNINGS if warned else Readiness.READY
+    return Judgement(Readiness.NOT_READY if failed else verdict, tuple(dict.fromkeys(todo)))
 
 
 def check(settings: Settings) -> Iterator[Finding]:
-    """Yield one finding after the other: configuration, archive, clock, mailboxes."""
+    """Yield one finding after the other: configuration, machine, evidence, mailboxes."""
     yield Finding(
         "configuration", str(settings.path), Grade.OK, f"{len(settings.mailboxes)} mailbox(es)"
     )
     root = settings.archive.path
-    yield _directory(root)
-    yield _disk(root)
-    yield _clock(settings)
-    yield check_evidence(settings)
-    for mailbox in settings.mailboxes:
-        for folder in dict.fromkeys([*mailbox.folders, *mailbox.backfill_folders]):
-            yield from probe(account_of(settings, mailbox), folder)
+    backlog = Backlog()
+    with ExitStack() as stack:
+        ledger = _ledger(settings, stack)
+        yield check_directory(root)
+        yield check_medium(root)
+        yield check_clock(ledger)
+        yield from check_secrets(settings)
+        yield from check_expiry(settings)
+        yield check_evidence(settings)
+        yield from check_outside(settings)
+        for mailbox in settings.mailboxes:
+            yield from _mailbox(settings, mailbox, ledger, backlog)
+        rate = arrival_rate(ledger, utc_now()) if ledger is not None else None
+        yield check_disk(root, backlog, rate)
 
 
-def _nearest(path: Path) -> Path:
-    """Return ``path`` or the closest parent that exists."""
-    while not path.exists():
-        path = path.parent
-    return path
-
-
-def _directory(root: Path) -> Finding:
-    there = _nearest(root)
-    if not os.access(there, os.W_OK | os.X_OK):
-        hint = f"give {there} to the user the collector runs as, with mode 0700"
-        return Finding("archive", str(root), Grade.FAILED, f"{there} is not writable", hint)
-    if there != root:
-        return Finding("archive", str(root), Grade.OK, "will be made at the first start")
-    if stat.S_IMODE(root.stat().st_mode) & 0o077:
-        hint = f"chmod 0700 {root}"
-        return Finding("archive", str(root), Grade.WARNING, "others may enter it", hint)
-    return Finding("archive", str(root), Grade.OK, "writable, and nobody else may enter")
-
-
-def _disk(root: Path) -> Finding:
-    free_bytes = shutil.disk_usage(_nearest(root)).free
-    detail = f"{free_bytes // 1024**2} MiB free"
-    if free_bytes < FREE_BYTES_LOW:
-        hint = "make room before the disk is full; messages wait in the mailbox meanwhile"
-        return Finding("disk", str(root), Grade.WARNING, detail, hint)
-    return Finding("disk", str(root), Grade.OK, detail)
-
-
-def _clock(settings: Settings) -> Finding:
-    now = utc_now()
-    latest = _latest_event_at(settings) or BUILT_ON
-    if now + timedelta(minutes=1) < max(latest, BUILT_ON):
-        hint = "set the clock (NTP) before collecting: times in the archive cannot be mended"
-        return Finding("clock", "UTC", Grade.FAILED, f"{now:%Y-%m-%d %H:%M:%S} is past", hint)
-    return Finding("clock", "UTC", Grade.OK, f"{now:%Y-%m-%d %H:%M:%S}")
-
-
-def _latest_event_at(settings: Settings) -> datetime | None:
+def _ledger(settings: Settings, stack: ExitStack) -> Ledger | None:
+    """Return the ledger, ``None`` before the first run."""
     try:
-        with open_reading(settings) as (_archive, ledger):
-            latest = next(iter(ledger.events(limit=1)), None)
+        return stack.enter_context(open_reading(settings))[1]
     except CollectorError:
         return None
-    return latest.at if latest else None
+
+
+def _mailbox(
+    settings: Settings, mailbox: MailboxSettings, ledger: Ledger | None, backlog: Backlog
+) -> Iterator[Finding]:
+    """Look at the folders of a mailbox, as long as there is time."""
+    until_s = time.monotonic() + MAILBOX_S_MAX
+    rate = arrival_rate(ledger, utc_now(), mailbox.name) if ledger is not None else None
+    account = replace(account_of(settings, mailbox), limits=LIMITS)
+    for folder in dict.fromkeys([*mailbox.folders, *mailbox.backfill_folders]):
+        reached = True
+        for finding in probe(account, folder, utc_now, rate.size_bytes_day if rate else None):
+            reached &= finding.grade is not Grade.FAILED or finding.name not in WAY_IN
+            yield finding
+        if reached:
+            yield from check_sample(account, folder, _policy(mailbox, folder), ledger, backlog)
+        if time.monotonic() > until_s:
+            yield Finding(
+                "time",
+                mailbox.name,
+                Grade.WARNING,
+                f"the rest was not looked at: over {MAILBOX_S_MAX:.0f} s",
+                "the server is slow; run `collector check` again",
+            )
+            return
+
+
+def _policy(mailbox: MailboxSettings, folder: str) -> Policy:
+    """Return the policy of a folder; one that is only backfilled is never emptied."""
+    policy = policy_of(mailbox)
+    return policy if folder in mailbox.folders else replace(policy, delete=False)

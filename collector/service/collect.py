@@ -7,20 +7,25 @@ error is told at the end.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import date
+from functools import partial
 
 from structlog.contextvars import bound_contextvars
 
 from collector.config import MailboxSettings, Settings
 from collector.custody.cycle import run_cycle
+from collector.custody.ration import LedgerRation
 from collector.custody.watch import Watch, utc_now
 from collector.domain.custody import Policy, Summary
-from collector.domain.errors import ConfigError, CycleError
+from collector.domain.errors import ConfigError, CycleError, ThrottledError
 from collector.domain.mailbox import MailboxId
 from collector.service.assemble import House, account_of, policy_of
 from collector.service.job import report_cycle
+from collector.service.side_by_side import side_by_side
+from collector.service.throttle import find_throttle, note_throttle, still_throttled
 from collector.source.imap import ImapMailbox
 
 
@@ -75,7 +80,9 @@ def backfill_work(
     work = []
     for mailbox, folders in named:
         policy = replace(policy_of(mailbox), delete=delete, since=since, before=before)
-        work += [Work(mailbox, folder, policy) for folder in folders]
+        for folder in folders:  # people may use those that are only looked through once
+            watched = folder in mailbox.folders
+            work.append(Work(mailbox, folder, replace(policy, watched=watched)))
     return _not_empty(work)
 
 
@@ -107,36 +114,72 @@ def _not_empty(work: list[Work]) -> list[Work]:
     return work
 
 
-def run_until_done(house: House, settings: Settings, work: Iterable[Work], watch: Watch) -> Outcome:
+def run_until_done(house: House, settings: Settings, work: Sequence[Work], watch: Watch) -> Outcome:
     """Run cycles over each folder until a cycle finds nothing to do.
 
-    Segments that earlier runs filled are sealed meanwhile; those this run fills are
-    left to the next one.
+    Mailboxes are worked on side by side, the folders of one in turn.  Segments that
+    earlier runs filled are sealed meanwhile; those this run fills are left to the next.
 
     Raises:
         IntegrityError: nothing more is deleted anywhere.
     """
-    outcome = Outcome()
     began_s = time.monotonic()
     house.intake.seal()
+    mailboxes: dict[str, list[Work]] = {}
     for each in work:
-        if watch.stop():
-            break
-        mailbox = ImapMailbox(account_of(settings, each.mailbox, watch.progress), each.folder)
-        try:
-            with bound_contextvars(mailbox=each.mailbox.name):
-                done = _cycles(house, mailbox, each, watch)
-            outcome.summary = _and(outcome.summary, done)
-        except (CycleError, ConfigError) as error:
-            house.ledger.note_cycle(_id(each), utc_now(), None, str(error))
-            outcome.errors.append(error)
-            if isinstance(error, CycleError) and error.done:
-                outcome.summary = _and(outcome.summary, error.done)
-        finally:
-            mailbox.close()
+        mailboxes.setdefault(each.mailbox.name, []).append(each)
+    action = partial(_until_done, house, settings)
+    outcome = Outcome()
+    for done in side_by_side(action, list(mailboxes.values()), watch):
+        outcome.summary = _and(outcome.summary, done.summary)
+        outcome.errors += done.errors
     outcome.elapsed_s = time.monotonic() - began_s
     house.intake.finish_sealing(watch.stop)
     return outcome
+
+
+def _until_done(house: House, settings: Settings, folders: Sequence[Work], watch: Watch) -> Outcome:
+    """Run cycles over the folders of one mailbox."""
+    outcome = Outcome()
+    with house.ledger.session(), bound_contextvars(mailbox=folders[0].mailbox.name):
+        for each in folders:
+            if watch.stop():
+                outcome.summary = replace(outcome.summary, interrupted=True)
+                break
+            mailbox = ImapMailbox(account_of(settings, each.mailbox, watch.progress), each.folder)
+            mailbox.ration = LedgerRation(each.mailbox.name, house.ledger.throttles, utc_now)
+            try:
+                throttled = _heed_throttle(house, mailbox, each)
+                outcome.summary = _and(outcome.summary, _cycles(house, mailbox, each, watch))
+                if throttled:
+                    house.ledger.throttles.forget(each.mailbox.name)
+            except (CycleError, ConfigError) as error:
+                outcome.errors.append(error)
+                with suppress(CycleError):  # a full disk; the error itself is told all the same
+                    house.ledger.note_cycle(_id(each), utc_now(), None, str(error))
+                    if isinstance(error, ThrottledError):
+                        note_throttle(house.ledger, each.mailbox.name, error, utc_now())
+                if isinstance(error, CycleError) and error.done:
+                    outcome.summary = _and(outcome.summary, error.done)
+            finally:
+                mailbox.close()
+    return outcome
+
+
+def _heed_throttle(house: House, mailbox: ImapMailbox, work: Work) -> bool:
+    """Leave a server alone that asked for it; say whether it did, in this run or before.
+
+    Raises:
+        ThrottledError: it is not time yet.
+    """
+    now = utc_now()
+    found = find_throttle(house.ledger, work.mailbox.name, now)
+    if found is None:
+        return False
+    if found.until_at > now:
+        raise still_throttled(found, work.mailbox.name, now)
+    mailbox.resume(found.throttle)
+    return True
 
 
 def _cycles(house: House, mailbox: ImapMailbox, work: Work, watch: Watch) -> Summary:
@@ -162,5 +205,9 @@ def _id(work: Work) -> MailboxId:
 
 def _and(one: Summary, other: Summary) -> Summary:
     """Return the sum over two folders."""
-    both = one.plus(other)
-    return replace(both, waiting=one.waiting + other.waiting, refused=one.refused + other.refused)
+    return replace(
+        one.plus(other),
+        waiting=one.waiting + other.waiting,
+        refused=one.refused + other.refused,
+        interrupted=one.interrupted or other.interrupted,
+    )

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from threading import Event
 
@@ -17,14 +18,18 @@ import structlog
 
 from collector import __version__
 from collector.config import Settings, load
+from collector.custody.watch import utc_now
 from collector.domain.errors import CollectorError, ConfigError, IntegrityError
 from collector.service import exit_code
+from collector.service.acts import Person
 from collector.service.assemble import House, mailbox_jobs, open_house
 from collector.service.canary_job import canary_jobs
+from collector.service.clock import Clock, behind_s
 from collector.service.exit_code import ExitCode
 from collector.service.notify import notify, watchdog_interval_s
 from collector.service.outside import outside_jobs
 from collector.service.schedule import Job, Schedule
+from collector.service.thinning import thinning_job
 
 log = structlog.get_logger("collector.service")
 
@@ -35,8 +40,9 @@ WAKE_S = 30.0
 class Daemon:
     """One run of the service from start to stop."""
 
-    def __init__(self, config_path: Path) -> None:
+    def __init__(self, config_path: Path, person: Person | None = None) -> None:
         self._config_path = config_path
+        self._person = person
         self._stop = Event()
         self._reload = Event()
         self._wake = Event()
@@ -51,7 +57,7 @@ class Daemon:
         self._answer_signals()
         code = ExitCode.DONE
         while not self._stop.is_set():
-            with open_house(settings) as house:
+            with open_house(settings, self._person) as house:
                 code = self._serve(settings, house)
             if code is not ExitCode.DONE:
                 break
@@ -59,26 +65,42 @@ class Daemon:
         return code
 
     def _serve(self, settings: Settings, house: House) -> ExitCode:
-        jobs: list[Job] = [*mailbox_jobs(settings), *outside_jobs(settings), *canary_jobs(settings)]
+        jobs: list[Job] = [
+            *mailbox_jobs(settings),
+            *outside_jobs(settings),
+            *canary_jobs(settings),
+            thinning_job(settings),
+        ]
         schedule = Schedule(jobs, house.intake, self._halting, self._wake)
-        house.record("service.started", version=__version__, config_digest=settings.digest)
+        house.record_act("service.started", version=__version__, config_digest=settings.digest)
+        behind = behind_s(next(iter(house.ledger.events(limit=1)), None), utc_now())
+        if behind is not None:
+            house.record("clock.jumped", jump_s=-round(behind, 3), seen="at the start")
         schedule.start()
         notify("READY=1")
-        self._watch(schedule)
+        self._watch(schedule, house)
         notify("STOPPING=1" if self._stop.is_set() or schedule.fatal else "RELOADING=1")
         schedule.stop()
         code = _code_of(schedule.fatal)
         house.record("service.stopped", exit_code=int(code))
         return code
 
-    def _watch(self, schedule: Schedule) -> None:
-        """Sleep and feed the watchdog until something must happen."""
+    def _watch(self, schedule: Schedule, house: House) -> None:
+        """Sleep, feed the watchdog and look at the clock until something must happen."""
         interval_s = watchdog_interval_s()
+        clock = Clock()
         while not (self._halting() or schedule.fatal):
             self._wake.wait(min(interval_s / 2, WAKE_S) if interval_s else WAKE_S)
             if schedule.alive():
                 notify("WATCHDOG=1")
             self._wake.clear()
+            if (jump_s := clock.jumped_s()) is not None:
+                self._note_jump(house, jump_s)
+
+    def _note_jump(self, house: House, jump_s: float) -> None:
+        """Write down that times before and after cannot be compared."""
+        with suppress(CollectorError):  # whatever is wrong stops the mailboxes, not this
+            house.record("clock.jumped", jump_s=round(jump_s, 3), seen="while running")
 
     def _reloaded(self, settings: Settings) -> Settings:
         if not self._reload.is_set():

@@ -31,5 +31,11 @@ def of_error(error: CollectorError) -> ExitCode:
 
 def of_summary(summary: Summary) -> ExitCode:
     """Return the exit code of cycles that ran to their end, or were asked to stop."""
-    needs_person = (summary.set_aside, summary.quarantined, summary.vanished, summary.refused)
+    needs_person = (
+        summary.set_aside,
+        summary.quarantined,
+        summary.vanished,
+        summary.refused,
+        summary.unaccounted,
+    )
     return ExitCode.ATTENTION if any(needs_person) else ExitCode.DONE

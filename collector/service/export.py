@@ -68,19 +68,19 @@ class Export:
             ConfigError: ``dest`` holds something already.
             IntegrityError: a stored copy is broken.
         """
-        _refuse_existing(dest)
+        refuse_existing(dest)
         dest.mkdir(parents=True, exist_ok=True)
         return self._write(records, _Folder(dest))
 
     def to_zip(self, records: Iterable[Record], dest: Path) -> int:
         """The same inside a zip file."""
-        _refuse_existing(dest)
+        refuse_existing(dest)
         with zipfile.ZipFile(dest, "x", zipfile.ZIP_DEFLATED) as zip_file:
             return self._write(records, _Zip(zip_file))
 
     def to_mbox(self, records: Iterable[Record], dest: Path) -> int:
         """Write one mbox (mboxrd: lines that look like ``From `` get a ``>``) and its manifest."""
-        _refuse_existing(dest)
+        refuse_existing(dest)
         count = 0
         digest = hashlib.sha256()
         with dest.open("xb") as mbox:
@@ -163,7 +163,8 @@ class _MboxLines:
         self._write(b">" + line if line.lstrip(b">").startswith(b"From ") else line)
 
 
-def _refuse_existing(dest: Path) -> None:
+def refuse_existing(dest: Path) -> None:
+    """Raise ``ConfigError`` when something is there already."""
     empty_folder = dest.is_dir() and not any(dest.iterdir())
     if dest.exists() and not empty_folder:
         raise ConfigError(

@@ -7,7 +7,9 @@ Rule: names and forms are those of the design, section 6.  Digests are
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import fields
 from datetime import datetime
+from enum import Enum
 from typing import Any
 
 from collector.custody.audit import Problem
@@ -16,7 +18,7 @@ from collector.domain.custody import Summary
 from collector.domain.finding import Finding
 from collector.domain.journal import Envelope, Original, Recipient
 from collector.formats.unite import unite
-from collector.ledger.query import MailboxStatus, Record
+from collector.ledger.query import DeletionReceipt, Filter, MailboxStatus, Record
 from collector.service.reconcile import Standing
 
 Facts = dict[str, Any]
@@ -106,7 +108,35 @@ def _original(original: Original) -> Facts:
     }
 
 
-def detail_facts(record: Record) -> Facts:
+def filter_facts(wanted: Filter) -> Facts:
+    """Return what was looked for, for an event: personal values only as "given"."""
+    personal = ("sender", "recipient", "subject", "message_id")
+    told: Facts = {}
+    for each in fields(wanted):
+        value = getattr(wanted, each.name)
+        if value is not None:
+            value = value.value if isinstance(value, Enum) else value
+            value = instant(value) if isinstance(value, datetime) else value
+            told[each.name] = "given" if each.name in personal else value
+    return {"filter": told}
+
+
+def _deletion(receipt: DeletionReceipt) -> Facts:
+    """Return who deleted the message from the mailbox, when, and on which evidence."""
+    return {
+        "by": receipt.by,
+        "asked_at": [instant(at) for at in receipt.asked_at],
+        "proofs": [
+            {"digest": str(each.digest), "size_bytes": each.size_bytes,
+             "proven_at": instant(each.proven_at)}
+            for each in receipt.proofs
+        ],
+        "gone_at": instant(receipt.gone_at),
+        "evidence": receipt.evidence,
+    }  # fmt: skip
+
+
+def detail_facts(record: Record, deletion: DeletionReceipt) -> Facts:
     """Return ``show --json``: the line of ``list`` and what only one message needs."""
     facts = record_facts(record)
     blob = record.entry.blob
@@ -118,6 +148,7 @@ def detail_facts(record: Record) -> Facts:
         "offset": blob.offset,
     }
     facts["cleared_at"] = instant(record.entry.cleared_at)
+    facts["deletion"] = _deletion(deletion)
     return facts
 
 
@@ -132,6 +163,7 @@ def summary_facts(summary: Summary, elapsed_s: float) -> Facts:
         "quarantined": summary.quarantined,
         "vanished": summary.vanished,
         "refused": summary.refused,
+        "unaccounted": summary.unaccounted,
         "elapsed_s": round(elapsed_s, 3),
     }
 

@@ -18,12 +18,14 @@ from structlog.contextvars import bound_contextvars
 
 from collector.custody.cycle import run_cycle
 from collector.custody.intake import Intake
+from collector.custody.ration import LedgerRation
 from collector.custody.watch import Watch, utc_now
 from collector.domain.custody import Policy, Summary
-from collector.domain.errors import ConfigError, CycleError, LoginError
+from collector.domain.errors import ConfigError, CycleError, LoginError, ThrottledError
 from collector.domain.mailbox import MailboxId
 from collector.service.backoff import Backoff, jittered
 from collector.service.pulse import Pulse
+from collector.service.throttle import find_throttle, note_throttle
 from collector.source.imap import ImapMailbox
 
 log = structlog.get_logger("collector.service")
@@ -37,7 +39,8 @@ class MailboxJob:
     """One configured mailbox and its folders.
 
     Attributes:
-        connect: opens the mailbox for a folder; called once per folder and kept.
+        connect: opens the mailbox for a folder; called once per folder and kept, as far
+            as the server allows so many connections.
     """
 
     name: str
@@ -50,6 +53,7 @@ class MailboxJob:
     _backoffs: dict[str, Backoff] = field(default_factory=lambda: defaultdict(Backoff))
     _rest_until_s: dict[str, float] = field(default_factory=dict)
     _open: dict[str, ImapMailbox] = field(default_factory=dict)
+    _throttle: str | None = None
 
     def work(self, intake: Intake, stop: Callable[[], bool]) -> float:
         """Run a cycle over every folder, wait for new mail; return seconds to rest.
@@ -59,6 +63,8 @@ class MailboxJob:
         """
         watch = Watch(stop=stop, progress=self.pulse.beat)
         with bound_contextvars(mailbox=self.name), intake.ledger.session():
+            if self._throttle is None:
+                self._recall(intake)
             busy = self._cycles(intake, watch)
             intake.attest(utc_now())
             intake.seal()
@@ -75,6 +81,17 @@ class MailboxJob:
         for mailbox in self._open.values():
             mailbox.close()
         self._open.clear()
+
+    def _recall(self, intake: Intake) -> None:
+        """Rest as long as the server asked an earlier run to."""
+        now = utc_now()
+        found = find_throttle(intake.ledger, self.name, now)
+        self._throttle = found.throttle if found else ""
+        if found is not None and found.until_at > now:
+            left_s = (found.until_at - now).total_seconds()
+            log.warning("mailbox.throttled", throttle=found.throttle, wait_s=round(left_s))
+            for folder in self.folders:
+                self._rest_until_s[folder] = time.monotonic() + left_s
 
     def _cycles(self, intake: Intake, watch: Watch) -> bool:
         """Run a cycle over each folder that does not rest; return whether one was busy.
@@ -99,18 +116,47 @@ class MailboxJob:
         log.error("cycle.failed", folder=folder, error=error.problem, hint=error.hint)
         with suppress(CycleError):  # a full disk is no reason to stop
             intake.ledger.note_cycle(MailboxId(self.name, folder), utc_now(), None, str(error))
+            if isinstance(error, ThrottledError):
+                self._throttle = error.throttle
+                note_throttle(intake.ledger, self.name, error, utc_now())
         until_s = time.monotonic() + self._backoffs[folder].failed(error)
-        for each in self.folders if isinstance(error, LoginError) else (folder,):
+        of_account = isinstance(error, LoginError | ThrottledError)
+        for each in self.folders if of_account else (folder,):
             self._rest_until_s[each] = until_s
 
     def _cycle(self, folder: str, intake: Intake, watch: Watch) -> Summary:
         started_s = time.monotonic()
-        mailbox = self._open.get(folder) or self.connect(folder)
-        self._open[folder] = mailbox
+        mailbox = self._opened(folder, intake)
         summary = run_cycle(mailbox, intake, self.policy, watch)
         report_cycle(folder, summary, time.monotonic() - started_s)
         intake.ledger.note_cycle(MailboxId(self.name, folder), utc_now(), summary, "")
+        if self._throttle:
+            intake.ledger.throttles.forget(self.name)
+            self._throttle = ""
         return summary
+
+    def _opened(self, folder: str, intake: Intake) -> ImapMailbox:
+        """Return the folder's mailbox; close another first when the server allows no more."""
+        if folder not in self._open:
+            for other in self._too_many():
+                self._open.pop(other).close()
+            mailbox = self.connect(folder)
+            mailbox.ration = LedgerRation(self.name, intake.ledger.throttles, utc_now)
+            mailbox.resume(self._throttle or "")
+            self._open[folder] = mailbox
+        return self._open[folder]
+
+    def _too_many(self) -> list[str]:
+        """Return whose connection must go before one more is opened.
+
+        One of what the server allows is left to others (`collector check`, a person), and
+        the first folder keeps its own for IDLE, as far as there are so many.
+        """
+        known = [each.connections_max for each in self._open.values() if each.connections_max]
+        if not known or len(self._open) < max(1, min(known) - 1):
+            return []
+        kept = self.folders[0] if min(known) > 1 else ""
+        return [each for each in self._open if each != kept][:1]
 
     def _can_idle(self) -> bool:
         first = self._open.get(self.folders[0])

@@ -1,27 +1,31 @@
 """Shows checkpoints to others: time-stamp authorities, and anchors outside the archive.
 
-Rule: never inside a cycle, and nothing waits for it.  A place that cannot be
-reached is tried again after a growing pause; the next checkpoint covers all
-before it, so none is made good.
+Rule: never inside a cycle, and nothing waits for it, however long somebody outside
+takes.  A place that cannot be reached is tried again after a growing pause; the next
+checkpoint covers all before it, so none is made good.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime
 from pathlib import Path
+from threading import Thread
 
 import structlog
 
 from collector.config import Settings
-from collector.custody.checkpoints import NAME, SUFFIX
+from collector.config.mail import MailSettings
+from collector.custody.anchored import Anchored
+from collector.custody.checkpoints import NAME, SUFFIX, names_in
 from collector.custody.intake import Intake
 from collector.custody.watch import utc_now
-from collector.domain.errors import ConfigError, CycleError
+from collector.domain.errors import ConfigError, CycleError, IntegrityError
 from collector.domain.evidence import SignedCheckpoint, TimeStamp
-from collector.evidence.anchors import Anchor, FileAnchor, WebhookAnchor
+from collector.evidence.anchors import Anchor, FileAnchor, MailAnchor, WebhookAnchor
 from collector.evidence.timestamp import Authority, request_stamp, verify_stamp
 from collector.evidence.web import Address
 from collector.service.backoff import Backoff
@@ -32,8 +36,11 @@ from collector.store import durable
 log = structlog.get_logger("collector.service")
 
 STAMP_SUFFIX = ".tsr"
-STAMP_PAUSE_S = timedelta(hours=1).total_seconds()
-ANCHOR_PAUSE_S = 10.0
+STAMP_INTERVAL_S = 3600.0
+SHOW_S_MAX = 90.0
+"""Longest wait for one place; what is bounded by nothing else is a hanging mount, or names
+that nobody resolves."""
+
 LOOK_S = 10.0
 CERTIFICATES_BYTES_MAX = 1024 * 1024
 
@@ -42,32 +49,62 @@ CERTIFICATES_BYTES_MAX = 1024 * 1024
 class Place:
     """Somebody outside, and when he is asked again.
 
+    The day is divided into turns of ``interval_s``; in each the newest checkpoint is shown
+    once, so that all places of one interval get the same one.
+
     Attributes:
         show: takes a checkpoint there; it is there when this returns.
-        pause_s: between two checkpoints.
+        note: writes down that it is.
+        shown: size of the newest one he has.
     """
 
     name: str
     show: Callable[[SignedCheckpoint], None]
-    pause_s: float
-    _shown: int = 0
+    interval_s: float
+    note: Callable[[int], None] = lambda _size: None
+    shown: int = 0
+    _turn: int = -1
     _again_s: float = 0.0
     _backoff: Backoff = field(default_factory=Backoff)
+    _attempt: Thread | None = None
 
-    def bring(self, signed: SignedCheckpoint) -> None:
+    def bring(self, signed: SignedCheckpoint, now: datetime) -> None:
         """Show a checkpoint, if there is one he has not seen and it is time."""
-        if signed.checkpoint.size <= self._shown or time.monotonic() < self._again_s:
+        size, turn = signed.checkpoint.size, int(now.timestamp() // self.interval_s)
+        if size == self.shown or turn == self._turn or time.monotonic() < self._again_s:
             return
         try:
-            self.show(signed)
-        except (CycleError, ConfigError) as error:
-            self._again_s = time.monotonic() + self._backoff.failed(error)
+            self._show_in_time(signed)
+            self.note(size)
+        except durable.DurabilityError:
+            raise  # the archive's own disk
+        except (CycleError, ConfigError, IntegrityError) as error:
+            self._again_s = time.monotonic() + self._backoff.failed(CycleError(error.what))
             log.warning("checkpoint.unseen", place=self.name, error=error.what, hint=error.hint)
             return
         self._backoff.succeeded()
-        self._shown = signed.checkpoint.size
-        self._again_s = time.monotonic() + self.pause_s
-        log.info("checkpoint.shown", place=self.name, leaves_count=self._shown)
+        self.shown, self._turn = size, turn
+        log.info("checkpoint.shown", place=self.name, leaves_count=size)
+
+    def _show_in_time(self, signed: SignedCheckpoint) -> None:
+        """Show it in a thread of its own, which nobody waits for longer than ``SHOW_S_MAX``."""
+        if self._attempt is not None and self._attempt.is_alive():
+            raise CycleError("an earlier attempt has not ended", subject=self.name)
+        failures: list[Exception] = []
+
+        def attempt() -> None:
+            try:
+                self.show(signed)
+            except Exception as error:  # noqa: BLE001 - raised again by whoever waits
+                failures.append(error)
+
+        self._attempt = Thread(target=attempt, daemon=True)
+        self._attempt.start()
+        self._attempt.join(SHOW_S_MAX)
+        if self._attempt.is_alive():
+            raise CycleError(f"not done within {SHOW_S_MAX:.0f} s", subject=self.name)
+        if failures:
+            raise failures[0]
 
 
 @dataclass(slots=True)
@@ -80,13 +117,14 @@ class OutsideJob:
 
     def work(self, intake: Intake, stop: Callable[[], bool]) -> float:
         """Show the newest checkpoint to everybody who has not seen it; return seconds to rest."""
-        newest = intake.checkpoints.latest() if intake.checkpoints else None
+        newest = intake.checkpoints.newest() if intake.checkpoints else None
+        now = utc_now()
         for place in self.places if newest else ():
             if stop():
                 break
             self.pulse.beat()
             assert newest is not None  # noqa: S101 - there are no places without one
-            place.bring(newest)
+            place.bring(newest, now)
         self.pulse.rest(LOOK_S)
         return LOOK_S
 
@@ -102,15 +140,29 @@ def outside_jobs(settings: Settings) -> list[OutsideJob]:
     """
     evidence, directory = settings.evidence, directory_of(settings.archive.path)
     places = [
-        Place(authority.name, _stamping(authority, directory), STAMP_PAUSE_S)
+        Place(authority.name, _stamping(authority, directory), STAMP_INTERVAL_S)
         for authority in authorities(settings)
     ]
+    anchored, names = Anchored(directory), Counter[str]()
+
+    def add(name: str, show: Callable[[SignedCheckpoint], None], interval_s: float) -> None:
+        names[name] += 1
+        name = name if names[name] == 1 else f"{name}#{names[name]}"
+        try:
+            shown = anchored.newest(name)
+        except IntegrityError:  # shown once more, then
+            shown = 0
+        places.append(Place(name, show, interval_s, _noting(anchored, name), shown))
+
     for path in evidence.anchor_files:
-        file = FileAnchor(path, durable.sync_file)
-        places.append(Place(str(path), _anchoring(file), ANCHOR_PAUSE_S))
+        show = _anchoring(FileAnchor(path, durable.sync_file))
+        add(f"file:{path}", show, evidence.anchor_interval_s)
     for url in evidence.anchor_urls:
         hook = WebhookAnchor(Address(url))
-        places.append(Place(hook.address.host, _anchoring(hook), ANCHOR_PAUSE_S))
+        add(f"web:{hook.address.host}", _anchoring(hook), evidence.anchor_interval_s)
+    if evidence.mail.recipients:
+        mail = evidence.mail
+        add(f"mail:{mail.host}", _mailing(mail), mail.interval_s)
     return [OutsideJob(places)] if places else []
 
 
@@ -157,13 +209,68 @@ def stamps_of(directory: Path, signed: SignedCheckpoint, known: list[Authority])
 
 
 def stamped_sizes(directory: Path) -> set[int]:
-    """Return the sizes of the checkpoints that have a time stamp."""
-    names = (path.name.partition(".")[0] for path in directory.glob(f"*{STAMP_SUFFIX}"))
-    return {int(name) for name in names if NAME.fullmatch(f"{name}{SUFFIX}")}
+    """Return the sizes of the checkpoints that have a time stamp.
+
+    Raises:
+        IntegrityError: the directory cannot be read.
+    """
+    return {size for size, _authority in _stamps_in(directory)}
+
+
+def stamp_files(directory: Path) -> dict[int, set[str]]:
+    """Return the names of the authorities whose stamps lie in a directory, by size.
+
+    Raises:
+        IntegrityError: the directory cannot be read.
+    """
+    found: dict[int, set[str]] = {}
+    for size, authority in _stamps_in(directory):
+        found.setdefault(size, set()).add(authority)
+    return found
+
+
+def _stamps_in(directory: Path) -> Iterator[tuple[int, str]]:
+    for name in names_in(directory):
+        size, _, authority = name.removesuffix(STAMP_SUFFIX).partition(".")
+        if name.endswith(STAMP_SUFFIX) and NAME.fullmatch(f"{size}{SUFFIX}"):
+            yield int(size), authority
 
 
 def _anchoring(anchor: Anchor) -> Callable[[SignedCheckpoint], None]:
-    return lambda signed: anchor.publish(signed, utc_now())
+    def show(signed: SignedCheckpoint) -> None:
+        try:
+            anchor.publish(signed, utc_now())
+        except durable.DurabilityError as error:  # another disk than the archive's
+            raise CycleError(error.what, subject=error.subject) from error
+
+    return show
+
+
+def _noting(anchored: Anchored, place: str) -> Callable[[int], None]:
+    return lambda size: anchored.add(size, place, utc_now())
+
+
+def mail_anchor(mail: MailSettings) -> MailAnchor:
+    """Return the anchor that mails; the password is read now.
+
+    Raises:
+        ConfigError: an address or the password cannot be used.
+        CycleError: the password cannot be had now.
+    """
+    return MailAnchor(
+        host=mail.host,
+        port=mail.port,
+        sender=mail.sender or mail.recipients[0],
+        recipients=mail.recipients,
+        security=mail.security,
+        username=mail.username or "",
+        password=mail.password() if mail.password else "",
+        ca_file=mail.ca_file,
+    )
+
+
+def _mailing(mail: MailSettings) -> Callable[[SignedCheckpoint], None]:
+    return lambda signed: mail_anchor(mail).publish(signed, utc_now())
 
 
 def _stamping(authority: Authority, directory: Path) -> Callable[[SignedCheckpoint], None]:

@@ -5,24 +5,29 @@ Rule: nothing of any other message leaves the archive but hashes.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from collector.config import Settings
-from collector.custody.checkpoints import checkpoint_files, read_file
-from collector.custody.watch import utc_now
+from collector.custody.checkpoints import checkpoint_file, checkpoint_sizes, read_file
 from collector.domain.errors import ConfigError, CycleError, IntegrityError
 from collector.domain.evidence import SignedCheckpoint
 from collector.evidence.note import VerifierKey, decode_note, verify_note
 from collector.evidence.proof_bundle import ProofBundle, Stamped, write_bundle
 from collector.ledger.encoding import entry_leaf
+from collector.ledger.ledger import Ledger
 from collector.service.assemble import open_reading
 from collector.service.evidence import directory_of, known_keys
 from collector.service.outside import authorities, stamped_sizes, stamps_of
 
+RecordIn = Callable[[Ledger], Callable[..., None]]
 
-def prove(settings: Settings, seq: int, directory: Path) -> tuple[Path, ...]:
+
+def prove(settings: Settings, seq: int, directory: Path, record_in: RecordIn) -> tuple[Path, ...]:
     """Write the proof of an entry into an empty directory; return its files.
+
+    Args:
+        record_in: returns what writes the act down in a ledger, before it takes effect.
 
     Raises:
         ConfigError: there is no such entry, or the directory holds something.
@@ -53,19 +58,18 @@ def prove(settings: Settings, seq: int, directory: Path) -> tuple[Path, ...]:
             keys=verify_note(decode_note(checkpoint.raw), keys),
             stamps=tuple(Stamped(each, certificates[each.authority]) for each in stamps),
         )
-        written = write_bundle(bundle, directory)
-        ledger.record_event("proof.written", utc_now(), seq=seq)
-    return written
+        record_in(ledger)("proof.written", seq=seq)
+        return write_bundle(bundle, directory)
 
 
 def _first_covering(
     directory: Path, position: int, keys: Sequence[VerifierKey]
 ) -> SignedCheckpoint:
     """Return the first checkpoint over a leaf that has a time stamp, or the first one."""
-    covering = [path for path in checkpoint_files(directory) if int(path.stem) > position]
+    covering = [size for size in checkpoint_sizes(directory) if size > position]
     stamped = stamped_sizes(directory)
-    for path in [*(path for path in covering if int(path.stem) in stamped), *covering]:
-        return read_file(path, keys)
+    for size in [*(each for each in covering if each in stamped), *covering]:
+        return read_file(checkpoint_file(directory, size), keys)
     raise CycleError(
         "no checkpoint covers this entry yet",
         subject=f"leaf {position}",

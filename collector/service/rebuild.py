@@ -13,6 +13,7 @@ from collector.config import Settings
 from collector.custody.adopt import Adopted, adopt
 from collector.custody.watch import utc_now
 from collector.ledger.ledger import Ledger
+from collector.service.acts import Person, person_of, record_act
 from collector.service.assemble import LEDGER, profiles_of
 from collector.store.archive import Archive
 from collector.store.durable import move, sync_directory
@@ -21,8 +22,13 @@ from collector.store.writer import ArchiveWriter
 SUFFIXES = ("", "-wal", "-shm")
 
 
-def rebuild(settings: Settings, progress: Callable[[int], None]) -> Adopted:
+def rebuild(
+    settings: Settings, progress: Callable[[int], None], person: Person | None = None
+) -> Adopted:
     """Read every segment into a new ledger, then put it in the old one's place.
+
+    Args:
+        person: who does it; the user of this process when not given.
 
     Raises:
         ConfigError: there is no archive.
@@ -43,7 +49,9 @@ def rebuild(settings: Settings, progress: Callable[[int], None]) -> Adopted:
                 progress,
                 salvage=True,
             )
-            ledger.record_event("ledger.rebuilt", utc_now(), entries_count=adopted.entries_count)
+            ledger.accounts.assume_seen()
+            count = adopted.entries_count
+            record_act(ledger, person or person_of(), "ledger.rebuilt", entries_count=count)
         ledger.close()
         _swap(root, fresh)
     return adopted

@@ -1,47 +1,64 @@
 """The completeness report of a period: ``collector report``.
 
-Rule: figures that add up, and what they cannot show said beside them.  Nothing in
-it names a person or a subject.
+Rule: figures that add up, with what does not add up named, and what they cannot show
+said beside them.  Nothing in it names a person who wrote or got mail, or a subject.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from collections import Counter
+from dataclasses import asdict, astuple, dataclass
 from datetime import datetime
-from enum import Enum
 
+from collector import __version__
 from collector.config import Settings
+from collector.custody.audit import Signed
 from collector.custody.checkpoints import checkpoint_files
+from collector.custody.watch import utc_now
 from collector.domain.evidence import Event
-from collector.ledger.query import DayFigures
-from collector.service.assemble import open_reading
-from collector.service.evidence import directory_of
-from collector.service.facts import Facts, instant
+from collector.ledger.ledger import Ledger
+from collector.ledger.query import Balance, DayFigures, Period
+from collector.service.assemble import UNWATCHED, open_reading
+from collector.service.evidence import directory_of, known_keys
+from collector.service.facts import Facts, finding_facts, instant, problem_facts
+from collector.service.outages import SERVICE, Outage, outages
 from collector.service.outside import stamped_sizes
+from collector.service.prove import RecordIn
+from collector.service.stamps import Outside, look_outside
 
-TOLD = (
+CUSTODY = (
     "mailbox.gap",
     "message.vanished",
+    "message.replaced",
     "mailbox.renumbered",
     "mailbox.restored",
+    "message.flagged",
+)
+"""What happened to the mailbox without us."""
+ACTS = (
     "archive.exported",
-    "archive.recovered",
+    "archive.listed",
     "archive.verified",
+    "backfill.finished",
+    "backfill.started",
+    "checkpoints.thinned",
+    "collect.finished",
+    "config.changed",
     "ledger.rebuilt",
     "log.key_changed",
+    "message.viewed",
     "proof.written",
-    "service.started",
-    "service.stopped",
+    "report.written",
+    *SERVICE,
 )
+"""What people did."""
+TROUBLE = ("archive.recovered", "clock.jumped", "custody.broken")
+VERIFIED = "archive.verified"
 EVENTS_MAX = 1_000
+"""Of each kind, the newest."""
 
-
-class Language(Enum):
-    """What a report is written in."""
-
-    ENGLISH = "en"
-    GERMAN = "de"
+SUMS = ("seen", "gone", "void", "set_aside", "archived", "duplicates", "quarantined")
+PLACES = ("expunged", "vanished", "superseded", "in_mailbox")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,146 +66,165 @@ class Report:
     """All that is reported of [since, before).
 
     Attributes:
-        events: newest first, at most ``EVENTS_MAX`` of those in ``TOLD``.
+        custody, acts, trouble: events of the period, newest first.
+        is_cut: there are more of them than are told.
         set_aside: messages that the servers do not hand over, now.
+        still_asked: archived messages that the mailboxes did not let go, at the last cycle.
+        verification: the last one of everything up to the end of the period.
+        origin: name of the log; empty while nothing was signed.
         leaves, checkpoints, newest_leaves, stamped: of the log, now.
+        outside: what stamps and anchors say of the checkpoints since the first day.
     """
 
     since: datetime
     before: datetime
-    days: list[DayFigures]
-    events: list[Event]
+    made_at: datetime
+    period: Period
+    outages: list[Outage]
+    custody: list[Event]
+    acts: list[Event]
+    trouble: list[Event]
+    is_cut: bool
     set_aside: int
+    still_asked: int
+    verification: Event | None
+    origin: str
     leaves: int
     checkpoints: int
     newest_leaves: int
     stamped: int
+    outside: Outside
+
+    @property
+    def days(self) -> list[DayFigures]:
+        """The figures by day and folder."""
+        return self.period.days
+
+    def total(self) -> dict[str, int]:
+        """Return the sums; ``difference`` is what is archived and in no place: always 0."""
+        sums = {name: sum(getattr(day, name) for day in self.days) for name in (*SUMS, *PLACES)}
+        balances = self.period.balances
+        return {
+            "before": sum(each.before for each in balances),
+            **sums,
+            "waiting": sum(each.waiting for each in balances),
+            "waiting_now": sum(each.waiting_now for each in balances),
+            "unexplained": sum(abs(each.unexplained) for each in balances),
+            "difference": sums["archived"] - sum(sums[name] for name in PLACES),
+        }
 
     def facts(self) -> Facts:
         """Return the report as plain JSON values."""
         return {
             "since": instant(self.since),
             "before": instant(self.before),
+            "made_at": instant(self.made_at),
+            "version": __version__,
             "days": [_day_facts(each) for each in self.days],
+            "balances": [_balance_facts(each) for each in self.period.balances],
             "total": self.total(),
-            "events": [
-                {"number": each.number, "at": instant(each.at), "event": each.name,
-                 "mailbox": each.mailbox, **each.keys}
-                for each in self.events
+            "exposure": asdict(self.period.exposure),
+            "silences": [
+                {"mailbox": each.mailbox.name, "folder": each.mailbox.folder,
+                 "since": instant(each.since), "until": instant(each.until),
+                 "seconds": each.seconds}
+                for each in self.period.silences
             ],
+            "outages": [each.facts() for each in self.outages],
+            "events": [
+                event_facts(each) for each in (*self.custody, *self.trouble, *self.acts)
+            ],
+            "is_cut": self.is_cut,
             "set_aside": self.set_aside,
+            "still_asked": self.still_asked,
+            "verification": event_facts(self.verification) if self.verification else None,
             "log": {
+                "origin": self.origin,
                 "leaves": self.leaves,
                 "checkpoints": self.checkpoints,
                 "newest_checkpoint_leaves": self.newest_leaves,
                 "stamped": self.stamped,
+                "late": self.outside.late,
+                "missing": self.outside.missing,
+                "anchored": self.outside.anchored,
+                "remarks": [finding_facts(each) for each in self.outside.remarks],
+                "problems": [problem_facts(each) for each in self.outside.problems],
             },
         }  # fmt: skip
 
-    def total(self) -> dict[str, int]:
-        """Return the sums; ``difference`` is what is counted nowhere: always 0."""
-        names = ("archived", "duplicates", "quarantined", *PLACES)
-        sums = {name: sum(getattr(day, name) for day in self.days) for name in names}
-        return {**sums, "difference": sums["archived"] - sum(sums[name] for name in PLACES)}
+    def act_counts(self) -> list[tuple[str, str, int]]:
+        """Return how often each person did what, as (event, person, count)."""
+        counted = Counter((each.name, person_text(each)) for each in self.acts)
+        return sorted((*key, count) for key, count in counted.items())
 
 
-PLACES = ("expunged", "vanished", "superseded", "in_mailbox")
-
-
-def report(settings: Settings, since: datetime, before: datetime) -> Report:
+def report(settings: Settings, since: datetime, before: datetime, record_in: RecordIn) -> Report:
     """Return what is known of a period.
+
+    Args:
+        since, before: midnights (UTC).
+        record_in: returns what writes the act down in a ledger, before it takes effect.
 
     Raises:
         ConfigError: there is no archive.
     """
     directory = directory_of(settings.archive.path)
-    sizes = [int(path.stem) for path in checkpoint_files(directory)]
+    now = utc_now()
     with open_reading(settings) as (_archive, ledger):
-        events = ledger.events(names=TOLD, since=since, limit=EVENTS_MAX)
+        record_in(ledger)("report.written", since=instant(since), before=instant(before))
+        sizes = [int(path.stem) for path in checkpoint_files(directory)]
+        told = [
+            ledger.events(names=names, since=since, before=before, limit=EVENTS_MAX)
+            for names in (CUSTODY, ACTS, TROUBLE)
+        ]
+        status = ledger.mailbox_status()
+        folders = {(box.name, folder) for box in settings.mailboxes for folder in box.folders}
+        watched = [each for each in status if astuple(each.mailbox) in folders]
+        keys = known_keys(settings.archive.path)
         return Report(
             since=since,
             before=before,
-            days=ledger.day_figures(since, before),
-            events=[each for each in events if each.at < before],
-            set_aside=ledger.set_aside_count(),
+            made_at=now,
+            period=ledger.accounts.period(since, before, now),
+            outages=outages(ledger, watched, since, before, now, UNWATCHED),
+            custody=told[0],
+            acts=told[1],
+            trouble=told[2],
+            is_cut=any(len(events) == EVENTS_MAX for events in told),
+            set_aside=sum(each.set_aside_count for each in status),
+            still_asked=sum(each.last_summary.refused for each in status if each.last_summary),
+            verification=_last_verification(ledger, before),
+            origin=keys[-1].name if keys else "",
             leaves=ledger.log.size(),
             checkpoints=len(sizes),
             newest_leaves=max(sizes, default=0),
             stamped=len(stamped_sizes(directory)),
+            outside=look_outside(settings, ledger.log, Signed(directory, keys), now, since=since),
         )
 
 
-WORDS = {
-    Language.ENGLISH: {
-        "title": "Completeness report, {since} to {before} (UTC)",
-        "head": "day        archived duplicate quarant. deleted vanished superseded in mailbox "
-        "exposed silence  mailbox",
-        "sum": "{archived} archived = {expunged} deleted + {vanished} vanished + {superseded} "
-        "superseded + {in_mailbox} in the mailbox; difference {difference}",
-        "aside": "{set_aside} messages are set aside: the server does not hand them over",
-        "log": "log: {leaves} leaves, {checkpoints} checkpoints, the newest over {newest_leaves}; "
-        "{stamped} with a time stamp",
-        "verified": "last full verification in this period: {at}, {broken} broken",
-        "unverified": "no full verification in this period",
-        "events": "events",
-        "limits": "Not shown: mail that never reached the journal mailbox; what was removed "
-        "there before it had a UID; what happened to an archive replaced as a whole, unless "
-        "checkpoints are kept elsewhere. This report measures; it certifies nothing.",
-    },
-    Language.GERMAN: {
-        "title": "Vollständigkeitsbericht, {since} bis {before} (UTC)",
-        "head": "Tag        archiv.  doppelt   Quarant. gelöscht verschw. ersetzt   im Postf.  "
-        "offen   Stille   Postfach",
-        "sum": "{archived} archiviert = {expunged} gelöscht + {vanished} verschwunden + "
-        "{superseded} ersetzt + {in_mailbox} im Postfach; Differenz {difference}",
-        "aside": "{set_aside} Nachrichten sind zurückgestellt: der Server gibt sie nicht heraus",
-        "log": "Protokoll: {leaves} Blätter, {checkpoints} Prüfpunkte, der neueste über "
-        "{newest_leaves}; {stamped} mit Zeitstempel",
-        "verified": "letzte vollständige Prüfung in diesem Zeitraum: {at}, {broken} Fehler",
-        "unverified": "keine vollständige Prüfung in diesem Zeitraum",
-        "events": "Ereignisse",
-        "limits": "Nicht zu sehen: Mails, die das Journalpostfach nie erreichten; was dort "
-        "entfernt wurde, bevor es eine UID hatte; der Austausch des ganzen Archivs, wenn keine "
-        "Prüfpunkte anderswo liegen. Dieser Bericht misst; er bescheinigt nichts.",
-    },
-}
+def _last_verification(ledger: Ledger, before: datetime) -> Event | None:
+    """Return the last verification of everything."""
+    events = ledger.events(names=[VERIFIED], before=before, limit=EVENTS_MAX)
+    return next((each for each in events if each.keys.get("whole")), None)
 
 
-def report_lines(told: Report, language: Language) -> Iterator[str]:
-    """Yield the report as text."""
-    words = WORDS[language]
-    yield words["title"].format(since=f"{told.since:%Y-%m-%d}", before=f"{told.before:%Y-%m-%d}")
-    yield ""
-    yield words["head"]
-    for day in told.days:
-        yield (
-            f"{day.day} {day.archived:8} {day.duplicates:9} {day.quarantined:8} "
-            f"{day.expunged:8} {day.vanished:8} {day.superseded:10} {day.in_mailbox:10} "
-            f"{_span(day.exposed_s_max):>7} {_span(day.silence_s_max):>7}  {day.mailbox}"
-        )
-    yield ""
-    yield words["sum"].format(**told.total())
-    yield words["aside"].format(set_aside=told.set_aside)
-    yield words["log"].format(**{name: getattr(told, name) for name in LOG_FIGURES})
-    yield _verification(told, words)
-    yield ""
-    yield f"{words['events']}:"
-    for name in TOLD:
-        count = sum(event.name == name for event in told.events)
-        if count:
-            yield f"{count:8}  {name}"
-    yield ""
-    yield words["limits"]
+def person_text(event: Event) -> str:
+    """Return who did it, in one line."""
+    person = event.keys.get("person")
+    if not isinstance(person, dict):
+        return ""
+    user = str(person.get("user", ""))
+    if sudo_user := person.get("sudo_user"):
+        user = f"{user} (sudo {sudo_user})"
+    name = person.get("as")
+    return f"{name} [{user}]" if name else user
 
 
-LOG_FIGURES = ("leaves", "checkpoints", "newest_leaves", "stamped")
-
-
-def _verification(told: Report, words: dict[str, str]) -> str:
-    for event in told.events:
-        if event.name == "archive.verified" and event.keys.get("whole"):
-            return words["verified"].format(at=instant(event.at), broken=event.keys["broken"])
-    return words["unverified"]
+def event_facts(event: Event) -> Facts:
+    """Return an event as plain JSON values."""
+    facts = {"number": event.number, "at": instant(event.at), "event": event.name}
+    return {**facts, "mailbox": event.mailbox, **event.keys}
 
 
 def _day_facts(day: DayFigures) -> Facts:
@@ -197,10 +233,6 @@ def _day_facts(day: DayFigures) -> Facts:
     return {**facts, "day": day.day.isoformat(), **mailbox}
 
 
-def _span(seconds: float | None) -> str:
-    if seconds is None:
-        return "-"
-    for unit, length in (("d", 86400), ("h", 3600), ("m", 60)):
-        if seconds >= 2 * length:
-            return f"{seconds / length:.0f}{unit}"
-    return f"{seconds:.0f}s"
+def _balance_facts(balance: Balance) -> Facts:
+    facts = asdict(balance)
+    return {**facts, "mailbox": balance.mailbox.name, "folder": balance.mailbox.folder}

@@ -7,6 +7,7 @@ the mail server does not.
 from __future__ import annotations
 
 import shutil
+from dataclasses import asdict
 from datetime import timedelta
 
 from collector.config import Settings
@@ -23,6 +24,8 @@ ALARM_EVENTS = (
     "message.replaced",
     "mailbox.renumbered",
     "mailbox.restored",
+    "message.flagged",
+    "mailbox.unwatched",
     "custody.broken",
 )
 ALARM_WINDOW = timedelta(days=7)
@@ -52,6 +55,7 @@ def status(settings: Settings, archive: Archive, ledger: Ledger) -> Facts:
         "mailboxes": [mailbox_facts(each) for each in mailboxes],
         "gaps": _gaps(ledger),
         "canary": canary_facts(settings, ledger),
+        "exposure_24h": asdict(ledger.accounts.exposure(utc_now() - timedelta(days=1))),
         "alarms": [
             *(alarm for each in mailboxes for alarm in _alarms(each)),
             *(

@@ -1,117 +1,194 @@
 """Verifies an archive as a person asked for it: ``collector verify``.
 
-Rule: runs beside the service, and writes nothing but that it ran.
+Rule: runs beside the service, and writes nothing but that it ran, and how far a full
+verification is.  What an interrupted one has read is not read again; what it found is
+told again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import random
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
 from collector.config import Settings
+from collector.custody import resumption
 from collector.custody.audit import Audit, Problem, Signed
-from collector.custody.checkpoints import checkpoint_files, read_file
+from collector.custody.resumption import Position
 from collector.custody.watch import utc_now
-from collector.domain.errors import CollectorError, IntegrityError
-from collector.domain.evidence import Checkpoint
-from collector.domain.finding import Grade
-from collector.evidence.comparison import compare_anchors, read_anchors
+from collector.domain.errors import CollectorError, ConfigError, IntegrityError
+from collector.domain.evidence import Event
+from collector.domain.finding import Finding
 from collector.evidence.note import VerifierKey
-from collector.ledger.log import Log
+from collector.ledger.ledger import Ledger
 from collector.service.assemble import open_reading
 from collector.service.evidence import directory_of, known_keys
-from collector.service.outside import authorities, stamped_sizes, stamps_of
+from collector.service.facts import Facts, finding_facts, instant
+from collector.service.outside import authorities
+from collector.service.selection import Wanted
+from collector.service.stamps import Outside, count_outside, look_outside
+from collector.service.verify_run import Move, Run, StoppedError
+
+SEED_MAX = 2**32
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """What is verified.
+class Verified:
+    """What was looked at and what came of it.
 
     Attributes:
-        sample: so many entries, drawn at random; ``None``: all.
-        since: entries committed at this instant or later; ``None``: all.
-        bodies: read the messages, too.
-        anchors: files of notes that were kept outside.
-        keys: verifier keys that were published; none: those beside the checkpoints.
+        wanted: what was verified in the end; with the seed of the draw.
+        finished: ``False``: it was stopped before its end.
+        entries: whose rows, or bytes, were compared.
+        resumed: how many of these by runs that were interrupted.
+        problems: everything that is not as it was recorded.
+        remarks: what is not broken; one with a hint needs a person.
     """
 
-    sample: int | None = None
-    since: datetime | None = None
-    bodies: bool = True
-    keys: tuple[str, ...] = ()
-    anchors: tuple[Path, ...] = ()
+    wanted: Wanted
+    finished: bool
+    began_at: datetime
+    entries: int
+    resumed: int
+    problems: list[Problem]
+    outside: Outside
+
+    @property
+    def remarks(self) -> list[Finding]:
+        """What is not broken, but should be known."""
+        return self.outside.remarks
 
 
 def verify(
-    settings: Settings, wanted: Wanted, move: Callable[[int, int | None], None]
-) -> tuple[int, list[Problem]]:
-    """Return how many entries were looked at, and everything that is not as it was recorded.
+    settings: Settings, wanted: Wanted, move: Move, stop: Callable[[], bool] = lambda: False
+) -> Verified:
+    """Verify what is wanted, or until ``stop`` says so.
 
-    ``move`` is told (done, total) of leaves and entries together.
+    ``move`` is told (done, total) of leaves, entries and stored messages together.
 
     Raises:
-        ConfigError: there is no archive, or a key cannot be read.
+        ConfigError: there is no archive, or a key, certificates or an anchor cannot be read.
     """
-    root = settings.archive.path
+    root, now = settings.archive.path, utc_now()
+    _require_readable(settings, wanted)  # before hours of reading, not behind them
     with open_reading(settings) as (archive, ledger):
         keys = [VerifierKey.parse(text) for text in wanted.keys] or known_keys(root)
-        leaves, entries = ledger.log.size(), ledger.last_seq()
-        total = leaves + (entries if wanted.bodies else 0)
-        progress = _Progress(lambda done: move(done, total))
+        saved = None if wanted.anew else resumption.load(root, ledger.log, now)
+        wanted = _what_is_due(wanted, ledger, saved is not None, now)
+        position = (saved if wanted.full else None) or _beginning(ledger, now)
+        run = Run(root, position, wanted, _total(ledger, wanted), move, stop)
         signed = Signed(directory_of(root), keys)
-        audit = Audit(archive, ledger, signed, progress.entry, progress.leaf)
-        outside = [*_anchored(wanted.anchors, ledger.log, keys), *_stamped(settings, signed)]
-        whole = wanted.bodies and wanted.sample is None and wanted.since is None
-        if not wanted.bodies:
-            return entries, [*audit.without_bodies(), *outside]
-        found = audit.everything() if whole else audit.some(wanted.since, wanted.sample)
-        problems = [*found, *outside]
-        with suppress(CollectorError):  # a copy that is read-only, or what was just found broken
-            ledger.record_event(
-                "archive.verified",
-                utc_now(),
-                whole=whole,
-                entries_count=progress.entries,
-                broken=len(problems),
-            )
-        return progress.entries, problems
+        audit = Audit(archive, ledger, signed, run)
+        resumed, problems, finished = position.entries_count, list[Problem](), True
+        try:
+            run.audit(audit, problems)
+        except StoppedError:
+            finished = False
+        if finished:
+            anchors = _anchors(settings, wanted)
+            outside = look_outside(settings, ledger.log, signed, now, anchors=anchors)
+            problems += outside.problems
+        else:
+            outside = count_outside(signed.directory)
+        entries = run.entries if wanted.bodies else ledger.last_seq()
+        verified = Verified(
+            wanted, finished, position.began_at, entries, resumed, problems, outside
+        )
+        run.close(finished=finished)
+        if finished and wanted.bodies:
+            with suppress(CollectorError):  # a read-only copy, or what was just found broken
+                keys_told = _event_keys(verified)
+                ledger.record_event("archive.verified", utc_now(), mailbox="", **keys_told)
+        return verified
 
 
-def _anchored(anchors: Sequence[Path], log: Log, keys: Sequence[VerifierKey]) -> Iterator[Problem]:
-    """Compare the log with notes that were kept outside."""
-    for path in anchors:
-        size, root = log.head()
-        head = Checkpoint(keys[-1].name if keys else "", size, root)
-        for finding in compare_anchors(read_anchors(path), head, log.root, keys):
-            if finding.grade is not Grade.OK:
-                yield Problem(finding.detail, f"anchors {path}")
+def _require_readable(settings: Settings, wanted: Wanted) -> None:
+    authorities(settings)
+    for path in wanted.anchors:
+        if not path.exists():
+            what = "the anchors to compare with are not there"
+            raise ConfigError(what, subject=str(path), hint="name a file or a folder")
 
 
-def _stamped(settings: Settings, signed: Signed) -> Iterator[Problem]:
-    """Verify the time stamps of the authorities that are configured."""
-    known = authorities(settings)
-    sizes = stamped_sizes(signed.directory) if known else set()
-    for path in checkpoint_files(signed.directory):
-        if int(path.stem) in sizes:
-            try:
-                stamps_of(signed.directory, read_file(path, signed.keys), known)
-            except IntegrityError as error:
-                yield Problem(error.what, f"time stamp of checkpoint {path.name}")
+def last_full_verification(ledger: Ledger) -> Event | None:
+    """Return the event of the last full verification that came to its end, if any did."""
+    events = ledger.events(names=["archive.verified"])
+    return next((each for each in events if each.keys.get("whole")), None)
 
 
-@dataclass(slots=True)
-class _Progress:
-    move: Callable[[int], None]
-    entries: int = 0
-    leaves: int = 0
+def _event_keys(verified: Verified) -> dict[str, object]:
+    wanted, outside = verified.wanted, verified.outside
+    return {
+        "whole": wanted.full,
+        "began_at": verified.began_at.isoformat(),
+        "entries_count": verified.entries,
+        "broken": len(verified.problems),
+        "sample": wanted.sample,
+        "seed": wanted.seed,
+        "checkpoints_count": outside.checkpoints,
+        "stamped_count": outside.stamped,
+        "late_count": outside.late,
+        "agreed_count": outside.agreed,
+    }
 
-    def entry(self, count: int) -> None:
-        self.entries += count
-        self.move(self.entries + self.leaves)
 
-    def leaf(self, count: int) -> None:
-        self.leaves += count
-        self.move(self.entries + self.leaves)
+def _what_is_due(wanted: Wanted, ledger: Ledger, interrupted: bool, now: datetime) -> Wanted:  # noqa: FBT001
+    """Return what is verified: with ``full_every``, everything when it is time for that."""
+    if wanted.full_every is not None:
+        last = last_full_verification(ledger)
+        if interrupted or last is None or now - last.at >= wanted.full_every:
+            return replace(wanted, sample=None, since=None)
+    if wanted.sample is not None and wanted.seed is None:
+        return replace(wanted, seed=random.randrange(SEED_MAX))  # noqa: S311 - not a secret
+    return wanted
+
+
+def _beginning(ledger: Ledger, now: datetime) -> Position:
+    try:
+        return Position(now, *ledger.log.head())
+    except IntegrityError:  # the audit will name it
+        return Position(now, 0, b"")
+
+
+def _total(ledger: Ledger, wanted: Wanted) -> int:
+    """Return what there is to do; each message counts for its row, and where it is stored."""
+    leaves, entries = ledger.log.size(), ledger.last_seq()
+    if not wanted.bodies:
+        return leaves
+    if wanted.full:
+        return leaves + 2 * entries
+    return leaves + min(entries, wanted.sample or entries)
+
+
+def _anchors(settings: Settings, wanted: Wanted) -> Sequence[Path]:
+    """Return what the log is compared with; in full also the files it was anchored in."""
+    own = settings.evidence.anchor_files if wanted.full else ()
+    there = (each for each in own if each.exists() and each not in wanted.anchors)
+    return [*wanted.anchors, *there]
+
+
+def verified_facts(verified: Verified) -> Facts:
+    """Return the result of ``verify --json``, without the problems themselves."""
+    wanted, outside = verified.wanted, verified.outside
+    return {
+        "verified": verified.entries,
+        "broken": len(verified.problems),
+        "full": wanted.full,
+        "finished": verified.finished,
+        "began_at": instant(verified.began_at),
+        "resumed": verified.resumed,
+        "sample": wanted.sample,
+        "seed": wanted.seed,
+        "checkpoints": {
+            "count": outside.checkpoints,
+            "stamped": outside.stamped,
+            "late": outside.late,
+            "missing": outside.missing,
+            "anchored": outside.anchored,
+        },
+        "anchors": {"agreed": outside.agreed, "newest_leaves": outside.newest_agreed},
+        "remarks": [finding_facts(each) for each in verified.remarks],
+    }

@@ -1,6 +1,7 @@
 """How one mailbox on a server is reached, and the limits it is held to.
 
-Rule: no secret is kept in here; ``password`` tells it afresh for every connection.
+Rule: no secret is kept in here; ``password`` or ``token`` tells it afresh for every
+connection.
 """
 
 from __future__ import annotations
@@ -10,6 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from collector.domain.access import TokenSource
+from collector.domain.errors import ConfigError
+
 Security = Literal["tls", "starttls", "plain"]
 
 MESSAGE_BYTES_MAX = 2 * 1024**3
@@ -17,6 +21,10 @@ MESSAGE_BYTES_MAX = 2 * 1024**3
 
 def _nothing() -> None:
     return None
+
+
+def _no_password() -> str:
+    raise ConfigError("there is no password", hint="the account logs in with a token")
 
 
 def _nobody_reads(_text: str) -> None:
@@ -35,8 +43,8 @@ class Limits:
         line_bytes_max: one line of an answer; 80,000 UIDs of ten digits fit.
         answer_bytes_max: all lines of one answer, without the bodies; 1,000,000
             EXPUNGE lines fit.
-        memory_bytes_max: bodies of one batch beyond this are spooled to files.
-        breaks_max: connections lost in one batch without a message in between.
+        memory_bytes_max: bodies of one FETCH beyond this are spooled to files.
+        breaks_max: connections lost in one fetch without a message in between.
         idle_s: IDLE is renewed after this (RFC 2177 asks for less than 29 minutes): shorter
             than routers keep a silent connection, and a dead one is noticed then.
     """
@@ -54,18 +62,26 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """One configured mailbox, as the source needs it.
+    r"""One configured mailbox, as the source needs it.
 
     Attributes:
         name: the mailbox's name in the configuration.
         security: ``plain`` is refused for anything but loopback.
         password: returns the password; may raise ``ConfigError`` or ``CycleError``.
+        token: returns an access token, which is then used instead of the password.
         ca_file: the only certificate authority to trust; ``None``: the system's.
         spool_dir: for large messages on their way; nothing stays there.
         message_bytes_max: a larger message is not fetched.
-        deleted_folder: where messages are moved on a server without UIDPLUS.
+        provider: kind of server; ``auto``: as it shows itself.
+        configured: names of the fields below that an administrator set: a preset of the
+            provider leaves them alone.
+        deleted_folder: where messages are moved on a server without UIDPLUS; a name, or
+            a special-use attribute (``\Trash``, RFC 6154).
+        moves: expunging does not delete on this server, moving does.
         exclusive: no other client changes this mailbox: plain EXPUNGE is allowed.
         size_is_hint: RFC822.SIZE may differ from what is handed over (Exchange).
+        daily_bytes_max: so much may be downloaded in 24 hours, ``None``: any amount.
+        connections_max: the server allows so many at a time, ``None``: not known.
         progress: called while bytes arrive, at most once a second.
         alert: called with an ``[ALERT]`` of the server, which a person must read
             (RFC 9051, section 7.1).
@@ -76,13 +92,19 @@ class Account:
     port: int
     security: Security
     username: str = field(repr=False)
-    password: Callable[[], str] = field(repr=False)
     spool_dir: Path
+    password: Callable[[], str] = field(default=_no_password, repr=False)
+    token: TokenSource | None = field(default=None, repr=False)
     ca_file: Path | None = None
     message_bytes_max: int = MESSAGE_BYTES_MAX
+    provider: str = "auto"
+    configured: frozenset[str] = frozenset()
     deleted_folder: str | None = None
+    moves: bool = False
     exclusive: bool = False
     size_is_hint: bool = False
+    daily_bytes_max: int | None = None
+    connections_max: int | None = None
     progress: Callable[[], None] = field(default=_nothing, repr=False)
     alert: Callable[[str], None] = field(default=_nobody_reads, repr=False)
     limits: Limits = field(default_factory=Limits)

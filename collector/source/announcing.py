@@ -1,4 +1,4 @@
-"""Asks for size and arrival of messages before they are fetched.
+"""Asks for size, arrival and flags of messages before they are fetched.
 
 Rule: what the server leaves out stays unknown; nothing is guessed.
 """
@@ -9,7 +9,14 @@ from collections.abc import Sequence
 
 from collector.domain.mailbox import Announced, MessageRef
 from collector.source.client import Client, portions, uid_set
-from collector.source.lines import Facts, begin_facts, internal_date_of, size_of, uid_of
+from collector.source.lines import (
+    Facts,
+    begin_facts,
+    foreign_flags,
+    internal_date_of,
+    size_of,
+    uid_of,
+)
 
 
 def announce(client: Client, refs: Sequence[MessageRef]) -> list[Announced]:
@@ -22,7 +29,9 @@ def announce(client: Client, refs: Sequence[MessageRef]) -> list[Announced]:
     told: dict[int | None, Facts] = {}
     wanted = {ref.uid for ref in refs}
     for uids in portions(list(wanted)):
-        for line in client.run(b"UID FETCH " + uid_set(uids) + b" (RFC822.SIZE INTERNALDATE)"):
+        for line in client.run(
+            b"UID FETCH " + uid_set(uids) + b" (RFC822.SIZE INTERNALDATE FLAGS)"
+        ):
             facts: Facts = {}
             if begin_facts(line, facts) and b"RFC822.SIZE" in facts:  # else news about flags
                 uid = uid_of(facts)
@@ -32,4 +41,4 @@ def announce(client: Client, refs: Sequence[MessageRef]) -> list[Announced]:
 
 
 def _announced(ref: MessageRef, facts: Facts) -> Announced:
-    return Announced(ref, size_of(facts), internal_date_of(facts))
+    return Announced(ref, size_of(facts), internal_date_of(facts), foreign_flags(facts))

@@ -12,21 +12,30 @@ from __future__ import annotations
 
 import ipaddress
 import itertools
-import ssl
-from collections.abc import Callable, Iterator, Sequence
+import math
+import time
+from collections.abc import Callable, Collection, Iterator, Sequence
 
 from imapclient import IMAPClient, SocketTimeout
 from imapclient.imap_utf7 import encode as encode_utf7
 
+from collector.domain.access import AccessToken
 from collector.domain.errors import ConfigError
+from collector.domain.foreign import clean
+from collector.domain.uids import encode_uids, ranges_of
 from collector.source.account import Account
+from collector.source.bearer import Mechanism, choose_mechanism, complaint_of
 from collector.source.lines import searched
-from collector.source.refusal import Ended, LoginRefused, Refused, clean
+from collector.source.refusal import Ended, LoginRefused, Refused, TokenRefused
+from collector.source.tls import tls_context
 from collector.source.wire import LITERAL, Wire
 
 UIDS_MAX = 1000
 """UIDs in one command: 8 kB, which every server must take (RFC 7162, section 4)."""
 
+
+TOKEN_SPARE_S = 60.0
+"""A session is ended so long before its token."""
 
 SHORT_LINES_MAX = 10_000
 SEARCHED_MAX = 200_000
@@ -42,6 +51,8 @@ class Client(IMAPClient):  # type: ignore[misc]
 
     Attributes:
         concluded: the tagged status of the last finished ``run``, without its tag.
+        resyncs: QRESYNC is enabled (RFC 7162): VANISHED stands for EXPUNGE.
+        valid_until_s: when the access token of this session ends (``time.monotonic``).
 
     Raises:
         ConfigError: the CA file cannot be used, or plain text was asked for beyond
@@ -52,6 +63,8 @@ class Client(IMAPClient):  # type: ignore[misc]
     def __init__(self, account: Account) -> None:
         self._account = account
         self.concluded = b""
+        self.resyncs = False
+        self.valid_until_s = math.inf
         self._context = None if account.security == "plain" else tls_context(account)
         if account.security == "plain" and not _is_loopback(account.host):
             raise ConfigError(
@@ -86,15 +99,21 @@ class Client(IMAPClient):  # type: ignore[misc]
         wire: Wire = self._imap
         return wire
 
-    def log_in(self) -> None:
-        """Authenticate: SASL PLAIN in UTF-8, or LOGIN where that is not offered.
+    def log_in(self, *, fresh: bool = False) -> None:
+        """Authenticate: by token; or SASL PLAIN in UTF-8, or LOGIN where that is not offered.
+
+        Args:
+            fresh: the last token was refused; ask for another.
 
         Raises:
-            ConfigError, CycleError: the password cannot be told, or the server takes none.
+            ConfigError, CycleError: the secret cannot be told, or the server takes none.
             imaplib.IMAP4.error: refused; the text holds no secret.
         """
         if self.wire.state != "NONAUTH":
             return  # the server's greeting was PREAUTH
+        if self._account.token is not None:
+            self._log_in_by_token(self._account.token(fresh=fresh))
+            return
         username, secret = self._account.username, self._account.password()
         offered = self.capabilities()
         if b"AUTH=PLAIN" in offered:
@@ -103,12 +122,50 @@ class Client(IMAPClient):  # type: ignore[misc]
             raise ConfigError(
                 "the server takes no password on this connection",
                 subject=str(self._account),
-                hint='use security = "tls"; other ways to log in are not supported',
+                hint='use security = "tls", or a token ([mailbox.oauth])',
             )
         else:
             self._hiding(self._log_in_by_literals, username, secret)
-            self.wire.state = "AUTH"
-            self._cached_capabilities = self._do_capabilites()
+            self._logged_in()
+
+    def _log_in_by_token(self, token: AccessToken) -> None:
+        """Authenticate with a bearer token (RFC 7628); the server's complaint is told."""
+        mechanism = choose_mechanism(self.capabilities(), str(self._account))
+        response = mechanism.response(self._account, token.text)
+        try:
+            challenges = self._exchange(mechanism, response)
+        except self.AbortError as error:
+            raise Ended(clean(str(error).replace(token.text, "***"))) from None
+        if self.concluded.upper().startswith(b"OK"):
+            if token.valid_s is not None:
+                self.valid_until_s = time.monotonic() + token.valid_s - TOKEN_SPARE_S
+            self._logged_in()
+            return
+        why = clean(self.concluded.replace(token.text.encode(), b"***"))
+        raise TokenRefused("; ".join([why, *map(complaint_of, challenges)]).rstrip("; "))
+
+    def _exchange(self, mechanism: Mechanism, response: bytes) -> list[bytes]:
+        """Run AUTHENTICATE (RFC 9051, section 6.2.2) to its end; return the challenges."""
+        at_once = self.has_capability("SASL-IR")
+        command = b"AUTHENTICATE " + mechanism.name
+        tag = self.wire.begin(command + b" " + response if at_once else command)
+        answers = [mechanism.farewell] if at_once else [response, mechanism.farewell]
+        challenges: list[bytes] = []
+        while not (line := self.wire.line()).startswith(tag):
+            if line.startswith(b"+") and answers:
+                challenges.append(line[1:].strip())
+                self.wire.send(answers.pop(0) + b"\r\n")
+            elif line.startswith(b"+"):
+                raise self.AbortError("the login does not end")
+            else:
+                self._heed(line[2:])
+        self.concluded = line[len(tag) :]
+        return challenges
+
+    def _logged_in(self) -> None:
+        """Go on as somebody: capabilities may be others now."""
+        self.wire.state = "AUTH"
+        self._cached_capabilities = self._do_capabilites()
 
     def _hiding(self, log_in: Callable[[str, str], object], username: str, secret: str) -> None:
         """Log in so that no exception carries the secret, not even as its cause."""
@@ -129,7 +186,7 @@ class Client(IMAPClient):  # type: ignore[misc]
         for piece, end in ((pieces[0], b" {%d}" % len(pieces[1])), (pieces[1], b"")):
             while not (line := wire.line()).startswith(b"+"):
                 if line.startswith(tag):
-                    self._conclude(line[len(tag) :])
+                    self.conclude(line[len(tag) :])
                     return
             wire.send(piece + end + b"\r\n")
         for _ in self._lines_until(tag, literals=False):
@@ -187,22 +244,45 @@ class Client(IMAPClient):  # type: ignore[misc]
         return found
 
     def _lines_until(self, tag: bytes, *, literals: bool) -> Iterator[bytes]:
-        wire = self.wire
         while True:
-            line = wire.line()
-            if line.startswith(tag):
-                self._conclude(line[len(tag) :])
+            concluded, line = self.next_line((tag,))
+            if concluded:
+                self.conclude(line)
                 return
-            if not line.startswith(b"* "):
-                raise self.AbortError("unexpected line")
-            if line.startswith((b"* BYE", b"* OK [ALERT]", b"* NO", b"* BAD")):
-                self._heed(line[2:])
             if not literals and line.endswith(b"}") and LITERAL.search(line):
                 raise self.AbortError("unexpected literal")
             yield line
 
-    def _conclude(self, status: bytes) -> None:
-        """Keep the tagged status; OK may stand without a text."""
+    def next_line(self, tags: Collection[bytes]) -> tuple[bytes, bytes]:
+        """Return the next line, and which command it concludes.
+
+        Args:
+            tags: of the commands that are under way, as ``Wire.begin`` returned them.
+
+        Returns:
+            The tag and what follows it; ``b""`` and the whole line when it is untagged.
+
+        Raises:
+            Ended: the server said BYE.
+            imaplib.IMAP4.abort, OSError: the connection is lost, a limit was passed,
+                or the line belongs to none of the commands.
+        """
+        line = self.wire.line()
+        if not line.startswith(b"* "):
+            tag = line[: line.find(b" ") + 1]
+            if tag not in tags:
+                raise self.AbortError("unexpected line")
+            return tag, line[len(tag) :]
+        if line.startswith((b"* BYE", b"* OK [ALERT]", b"* NO", b"* BAD")):
+            self._heed(line[2:])
+        return b"", line
+
+    def conclude(self, status: bytes) -> None:
+        """Keep the tagged status; OK may stand without a text.
+
+        Raises:
+            Refused: it is NO or BAD.
+        """
         self.concluded = status
         if b"[ALERT]" in status:
             self._account.alert(clean(status))
@@ -215,26 +295,6 @@ class Client(IMAPClient):  # type: ignore[misc]
             self._account.alert(clean(status))
         if status.startswith(b"BYE"):
             raise Ended(clean(status))
-
-
-def tls_context(account: Account) -> ssl.SSLContext:
-    """Return a context that verifies chain and name, TLS 1.2 or later.
-
-    Raises:
-        ConfigError: the CA file cannot be read, or holds no certificate.
-    """
-    try:
-        return ssl.create_default_context(cafile=account.ca_file)
-    except OSError as error:
-        raise ConfigError(
-            f"the file of the certificate authority cannot be used: {_why(error)}",
-            subject=str(account.ca_file),
-            hint="ca_file must be readable and hold certificates in PEM form",
-        ) from error
-
-
-def _why(error: OSError) -> str:
-    return "no certificate in it" if isinstance(error, ssl.SSLError) else str(error.strerror)
 
 
 def _is_loopback(host: str) -> bool:
@@ -261,13 +321,7 @@ def uid_set(uids: Sequence[int]) -> bytes:
     >>> uid_set([1, 2, 3, 7])
     b'1:3,7'
     """
-    runs: list[list[int]] = []
-    for uid in uids:
-        if runs and uid == runs[-1][1] + 1:
-            runs[-1][1] = uid
-        else:
-            runs.append([uid, uid])
-    return b",".join(b"%d" % a if a == b else b"%d:%d" % (a, b) for a, b in runs)
+    return encode_uids(ranges_of(uids)).encode()
 
 
 def portions(uids: Sequence[int]) -> Iterator[Sequence[int]]:

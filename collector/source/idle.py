@@ -12,7 +12,7 @@ from collections.abc import Callable
 from collector.domain.errors import CollectorError
 from collector.source.client import Client
 from collector.source.connection import Connection
-from collector.source.lines import exists_of, is_expunge
+from collector.source.lines import exists_of, expunged_count
 
 LOOK_S = 1.0
 """How often the stop sign is looked at."""
@@ -87,5 +87,5 @@ class _Idle:
         if (exists := exists_of(line)) is not None:
             self.arrived |= exists > self.count
             self.count = exists
-        elif is_expunge(line):
-            self.count -= 1
+        else:
+            self.count -= expunged_count(line)

@@ -12,10 +12,13 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime, timedelta, timezone
 
+from collector.domain.uids import UID_MAX, UidRange, count, union
+
 Facts = dict[bytes, bytes]
 """Attribute names in upper case, and their values as they stand in the line."""
 
 _EXISTS = re.compile(rb"\* (\d{1,10}) EXISTS", re.IGNORECASE)
+_VANISHED = re.compile(rb"\* VANISHED (\(EARLIER\) )?([\d:,]+)$", re.IGNORECASE)
 _EXPUNGE = re.compile(rb"\* \d{1,10} EXPUNGE", re.IGNORECASE)
 _START = re.compile(rb"\* \d{1,10} FETCH \(", re.IGNORECASE)
 _STRING = rb"\"(?:[^\"\\]|\\.)*\""
@@ -28,7 +31,8 @@ _MONTHS = (
     b"jan", b"feb", b"mar", b"apr", b"may", b"jun",
     b"jul", b"aug", b"sep", b"oct", b"nov", b"dec",
 )  # fmt: skip
-UID_MAX = 2**32 - 1
+FOREIGN_FLAGS = (b"\\seen", b"\\answered", b"\\flagged", b"\\deleted", b"\\draft")
+"""Flags that people and their programs set; keywords are set by filters at delivery, too."""
 
 
 def exists_of(line: bytes) -> int | None:
@@ -37,9 +41,35 @@ def exists_of(line: bytes) -> int | None:
     return int(found[1]) if found else None
 
 
-def is_expunge(line: bytes) -> bool:
-    """Say whether the line tells that one message is gone."""
-    return bool(_EXPUNGE.match(line))
+def expunged_count(line: bytes) -> int:
+    """Return how many messages are gone by this line: EXPUNGE, or VANISHED just now.
+
+    Raises:
+        ValueError: it names what is no UID.
+    """
+    if _EXPUNGE.match(line):
+        return 1
+    told = vanished_of(line)
+    return count(told[0]) if told and not told[1] else 0
+
+
+def vanished_of(line: bytes) -> tuple[list[UidRange], bool] | None:
+    """Return the UIDs a line tells to be gone, and whether they went before it was asked.
+
+    ``None`` when it does not say (RFC 7162, section 3.2.10).
+
+    Raises:
+        ValueError: one of them is no UID.
+    """
+    found = _VANISHED.match(line)
+    if found is None:
+        return None
+    ranges = []
+    for part in found[2].split(b","):
+        first, _, last = part.partition(b":")
+        one, other = number(first), number(last or first)
+        ranges.append((min(one, other), max(one, other)))
+    return list(union(sorted(ranges), ())), found[1] is not None
 
 
 def searched(line: bytes) -> set[int] | None:
@@ -136,3 +166,12 @@ def unquoted(value: bytes) -> bytes | None:
 def flags_of(facts: Facts) -> list[bytes]:
     """Return the flags in lower case; empty when they are not told."""
     return facts.get(b"FLAGS", b"()")[1:-1].lower().split()
+
+
+def foreign_flags(facts: Facts) -> tuple[str, ...]:
+    """Return the flags that somebody set, in lower case, without the backslash."""
+    told = facts.get(b"FLAGS", b"()")
+    if len(told) <= 2:
+        return ()
+    flags = set(flags_of(facts))
+    return tuple(each[1:].decode() for each in FOREIGN_FLAGS if each in flags)

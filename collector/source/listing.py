@@ -9,19 +9,21 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 
 from collector.domain.errors import CycleError
+from collector.domain.uids import UidRange
 from collector.source.client import Client
-from collector.source.connection import Selected
 from collector.source.lines import (
     Facts,
     begin_facts,
     exists_of,
-    is_expunge,
+    expunged_count,
     uid_of,
+    vanished_of,
 )
+from collector.source.selecting import Selected
 
 WINDOW_UIDS = 80_000
 """UIDs of ten digits in one answer stay below 900 kB, under the limit of a line."""
@@ -39,11 +41,13 @@ class Uids:
         uids: ascending, 32 bits each.
         exists: how many messages the server counts, expunges meanwhile taken off.
         arrived: more were told of when the listing had already been answered.
+        vanished: UIDs of messages that were expunged while the listing was answered.
     """
 
     uids: array[int]
     exists: int
     arrived: bool = False
+    vanished: list[UidRange] = field(default_factory=list)
 
     @property
     def missing_count(self) -> int:
@@ -122,8 +126,10 @@ def _count(line: bytes, found: Uids) -> None:
     """Follow the server's count."""
     if (exists := exists_of(line)) is not None:
         found.exists = exists
-    elif is_expunge(line):
-        found.exists -= 1
+    elif gone_count := expunged_count(line):
+        found.exists -= gone_count
+        told = vanished_of(line)
+        found.vanished += told[0] if told else []
 
 
 def criteria_of(since: date | None, before: date | None) -> bytes:

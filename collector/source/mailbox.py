@@ -21,23 +21,45 @@ from collector.domain.custody import Proof
 from collector.domain.mailbox import (
     Announced,
     Fetched,
+    Horizon,
     Listing,
+    MailboxId,
     MessageRef,
     Removal,
     Unfetched,
 )
 
 
+class Ration(Protocol):
+    """How much a mailbox may hand over in a day."""
+
+    def left_bytes(self, daily_bytes_max: int) -> int:
+        """Return how many bytes are left; raise ``CycleError`` when none are."""
+
+    def took(self, size_bytes: int) -> None:
+        """Count what was handed over."""
+
+
 class Mailbox(Protocol):
     """One folder of one mailbox on a server."""
 
-    def poll(self, since: date | None = None, before: date | None = None) -> Listing:
+    @property
+    def id(self) -> MailboxId:
+        """Which folder of which mailbox it is."""
+
+    def poll(
+        self,
+        since: date | None = None,
+        before: date | None = None,
+        horizon: Horizon | None = None,
+    ) -> Listing:
         """List what is in the folder, whatever its flags.
 
         Args:
             since: only messages that arrived on this day or later, by the date part of
                 INTERNALDATE; the listing is then not ``complete``.
             before: only messages that arrived before this day; likewise.
+            horizon: a server that can also tells what was expunged and flagged since.
 
         A server that leaves messages out of its answer is asked twice; when it
         cannot be made to agree with itself, the listing is not ``complete``
@@ -45,14 +67,15 @@ class Mailbox(Protocol):
         """
 
     def announce(self, refs: Sequence[MessageRef]) -> list[Announced]:
-        """Tell size and arrival of messages, in the order of ``refs``."""
+        """Tell size, arrival and flags of messages, in the order of ``refs``."""
 
     def fetch(self, announced: Sequence[Announced]) -> Iterator[Fetched | Unfetched]:
         """Hand over each message once, as it arrives, in any order.
 
         Only a message whose size agrees with what was announced is ``Fetched``;
         whatever is doubtful is asked for once more on a new connection before
-        it is ``Unfetched``.  The iterator may be left early.
+        it is ``Unfetched``.  The iterator may be left early.  A mailbox whose ration
+        for today ends hands over as much as is left; the rest is due again.
         """
 
     def expunge(self, proofs: Sequence[Proof], removal: Removal) -> list[Proof]:

@@ -1,4 +1,4 @@
-"""Looks at a mailbox before it is collected: ``collector check``.
+"""Looks at a mailbox before it is collected: `collector check`.
 
 Rule: changes nothing, and goes on after a failure as long as the connection stands.
 What no client can check (administrators, master users, delegates) is said.
@@ -6,30 +6,23 @@ What no client can check (administrators, master users, delegates) is said.
 
 from __future__ import annotations
 
-import re
+import socket
+import ssl
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from collector.domain.errors import CollectorError
 from collector.domain.finding import Finding, Grade
-from collector.domain.mailbox import Removal
 from collector.source.account import Account
-from collector.source.client import Client, quoted
-from collector.source.connection import select
+from collector.source.client import Client
+from collector.source.fitting import fitted, is_attribute, provider_of
+from collector.source.probe_folder import STEPS, Look
+from collector.source.providers import AUTO, Provider
 from collector.source.refusal import SERVER_FAULTS, Complaints, LoginRefused, Refused
-from collector.source.removal import removal_of
-from collector.source.rights import (
-    NEEDED,
-    TOO_MUCH,
-    Access,
-    others,
-    read_acl,
-    read_myrights,
-)
 
-QUOTA_WARNING = 0.8
-"""A full journal mailbox bounces journal reports: warn early."""
-
-_QUOTA = re.compile(rb"\b(STORAGE|MESSAGE) (\d{1,15}) (\d{1,15})", re.IGNORECASE)
+CERTIFICATE_WARNING = timedelta(days=21)
+ADDRESSES_MAX = 4
 _HINT = "run `collector check` again; if it stays, look at the server's log"
 _HINTS = {
     "uidplus": "see the finding on deletion",
@@ -41,15 +34,25 @@ _SUPPORT = {
     b"IDLE": "new mail is told of at once",
 }
 
+Step = Callable[[], Iterator[Finding]]
 
-def probe(account: Account, folder: str) -> Iterator[Finding]:
-    """Yield one finding after the other for a folder of ``account``."""
-    probed = _Probe(account, folder)
+
+def probe(
+    account: Account,
+    folder: str,
+    now: Callable[[], datetime],
+    arrivals_bytes_day: float | None = None,
+) -> Iterator[Finding]:
+    """Yield one finding after the other for a folder of ``account``.
+
+    Args:
+        now: the present instant in UTC.
+        arrivals_bytes_day: what arrives in a day, ``None`` when not known.
+    """
+    probed = _Probe(Look(account, folder, now, arrivals_bytes_day))
     try:
-        for step in (probed.connection, probed.login, probed.capabilities, probed.folder):
-            yield from probed.looked(step)
-        for step in (probed.rights, probed.others, probed.quota):
-            yield from probed.looked(step)
+        for name, step in probed.steps():
+            yield from probed.looked(name, step)
     finally:
         probed.close()
 
@@ -57,13 +60,25 @@ def probe(account: Account, folder: str) -> Iterator[Finding]:
 class _Probe:
     """One look at one folder over one connection."""
 
-    def __init__(self, account: Account, folder: str) -> None:
-        self._account = account
-        self._folder = folder
+    def __init__(self, look: Look) -> None:
+        self._look = look
+        self._account = look.account
         self._client: Client | None = None
         self._lost = False
 
-    def looked(self, step: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
+    def steps(self) -> Iterator[tuple[str, Step]]:
+        """Yield what is looked at, in order, with its name."""
+        yield "dns", self.names
+        yield "connection", self.connection
+        yield "certificate", self.certificate
+        yield "token", self.token
+        yield "login", self.login
+        yield "provider", self.provider
+        yield "capabilities", self.capabilities
+        for name, step in STEPS:
+            yield name, lambda step=step: step(self._look, self._connected)  # type: ignore[misc]
+
+    def looked(self, name: str, step: Step) -> Iterator[Finding]:
         """Yield what a step finds; a failure is a finding too."""
         if self._lost:
             return
@@ -71,10 +86,10 @@ class _Probe:
             yield from step()
         except (CollectorError, *SERVER_FAULTS) as error:
             self._lost = not isinstance(error, Refused) or isinstance(error, LoginRefused)
-            subject = f"{self._folder} of {self._account}"
-            name = step.__name__
+            subject = f"{self._look.folder} of {self._account}"
             told = Complaints().translated(error, "this cannot be checked", subject)
-            yield self._finding(name, Grade.FAILED, told.what, told.hint or _HINT)
+            detail = told.what if told.subject in {"", subject} else told.problem
+            yield self._look.finding(name, Grade.FAILED, detail, told.hint or _HINT)
 
     def close(self) -> None:
         """End the connection."""
@@ -83,115 +98,94 @@ class _Probe:
 
     @property
     def _connected(self) -> Client:
-        assert self._client is not None, "the first step connects"  # noqa: S101
+        assert self._client is not None, "an earlier step connects"  # noqa: S101
         return self._client
+
+    def names(self) -> Iterator[Finding]:
+        """Ask the name service for the host."""
+        found = socket.getaddrinfo(self._account.host, self._account.port, type=socket.SOCK_STREAM)
+        addresses = list(dict.fromkeys(str(each[4][0]) for each in found))
+        detail = f"{self._account.host} is {', '.join(addresses[:ADDRESSES_MAX])}"
+        yield self._look.finding("dns", Grade.OK, detail)
 
     def connection(self) -> Iterator[Finding]:
         """Connect; look at TLS."""
         self._client = Client(self._account)
         version = getattr(self._client.wire.sock, "version", lambda: None)()
         detail = f"{version}, certificate verified" if version else "plain, on loopback"
-        yield self._finding("connection", Grade.OK, detail)
+        yield self._look.finding("connection", Grade.OK, detail)
+
+    def certificate(self) -> Iterator[Finding]:
+        """Look at whom the server's certificate is for, by whom, and until when."""
+        sock = self._connected.wire.sock
+        shown: Any = sock.getpeercert() if isinstance(sock, ssl.SSLSocket) else None
+        if not shown:
+            return
+        names = [str(value) for _kind, value in shown.get("subjectAltName", ())]
+        expires_at = datetime.fromtimestamp(ssl.cert_time_to_seconds(shown["notAfter"]), UTC)
+        left = expires_at - self._look.now()
+        more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+        issuer = _name_of(shown.get("issuer", ()))
+        detail = f"for {', '.join(names[:3])}{more}; by {issuer}; {left.days} days left"
+        if left < CERTIFICATE_WARNING:
+            hint = "have it renewed on the server: nothing is collected after its last day"
+            yield self._look.finding("certificate", Grade.WARNING, detail, hint)
+        else:
+            yield self._look.finding("certificate", Grade.OK, detail)
+
+    def token(self) -> Iterator[Finding]:
+        """Have an access token handed out, where one is used."""
+        if self._account.token is None:
+            return
+        token = self._account.token(fresh=False)
+        good = "" if token.valid_s is None else f", good for {token.valid_s / 60:.0f} minutes"
+        yield self._look.finding("token", Grade.OK, f"handed out{good}")
 
     def login(self) -> Iterator[Finding]:
         """Log in."""
         self._connected.log_in()
-        yield self._finding("login", Grade.OK, "accepted")
+        yield self._look.finding("login", Grade.OK, "accepted")
+
+    def provider(self) -> Iterator[Finding]:
+        """Tell which kind of server it is, and what follows from it."""
+        provider = provider_of(self._connected, self._account.provider)
+        self._look.server = provider.kind
+        self._look.account = fitted(self._account, provider, self._connected)
+        how = "by what it shows" if self._account.provider == AUTO else "as configured"
+        told = [f"{provider.name}, {how}", *_limits(self._look.account)]
+        yield self._look.finding("provider", Grade.OK, "; ".join(told))
+        yield from self._remarks(provider)
+
+    def _remarks(self, provider: Provider) -> Iterator[Finding]:
+        for each in provider.remarks:
+            grade = Grade.WARNING if each.must_act else Grade.OK
+            yield self._look.finding(provider.name, grade, each.detail, each.hint)
 
     def capabilities(self) -> Iterator[Finding]:
         """Look at what the server offers."""
         for capability, meaning in _SUPPORT.items():
             name = capability.decode().lower()
             if self._connected.has_capability(capability):
-                yield self._finding(name, Grade.OK, meaning)
+                yield self._look.finding(name, Grade.OK, meaning)
             elif capability != b"MOVE":
-                yield self._finding(name, Grade.WARNING, "not offered by the server", _HINTS[name])
-
-    def folder(self) -> Iterator[Finding]:
-        """Select the folder; look at how messages can leave it."""
-        selected = select(self._connected, self._folder)
-        yield self._finding("folder", Grade.OK, f"{selected.exists} messages")
-        removal, because = removal_of(self._connected, selected, self._account)
-        if removal is Removal.UID_EXPUNGE and self._connected.has_capability("X-GM-EXT-1"):
-            hint = "set deleted_folder to the folder with \\Trash; this server keeps all else"
-            yield self._finding("deletion", Grade.WARNING, "only takes a label off", hint)
-            return
-        if removal is Removal.REFUSED:
-            reason, _, remedy = because.partition("; ")
-            yield self._finding("deletion", Grade.FAILED, reason, remedy)
-        elif removal is Removal.EXCLUSIVE_EXPUNGE:
-            hint = "honest only when no other client uses this mailbox"
-            yield self._finding("deletion", Grade.WARNING, "by plain EXPUNGE", hint)
-        else:
-            yield self._finding("deletion", Grade.OK, f"by {removal.value}")
-
-    def rights(self) -> Iterator[Finding]:
-        """Look at our own rights (RFC 4314, section 3.5)."""
-        if not self._connected.has_capability("ACL"):
-            return
-        for line in self._connected.ask(b"MYRIGHTS " + quoted(self._folder)):
-            ours = read_myrights(line)
-            if ours is None:
-                continue
-            missing = [f"{right} ({NEEDED[right]})" for right in NEEDED if right not in ours]
-            spare = [f"{right} ({TOO_MUCH[right]})" for right in TOO_MUCH if right in ours]
-            if missing:
-                hint = "give the account the rights l, r, t and e"
-                detail = f"missing: {', '.join(missing)}"
-                yield self._finding("rights", Grade.FAILED, detail, hint)
-            elif spare:
-                hint = "l, r, t and e are enough; an account with less can do less harm"
-                yield self._finding("rights", Grade.WARNING, f"more: {', '.join(spare)}", hint)
-            else:
-                yield self._finding("rights", Grade.OK, "read, flag and expunge; no more")
-
-    def others(self) -> Iterator[Finding]:
-        """Look at who else can read or delete (RFC 4314, section 3.3)."""
-        beyond = "administrators and delegates cannot be seen by any mail client"
-        if not self._connected.has_capability("ACL"):
-            yield self._finding("others", Grade.WARNING, "cannot be checked: no ACL", beyond)
-            return
-        try:
-            acl = self._acl()
-        except Refused:
-            detail = "cannot be checked: the account may not see the rights of others"
-            yield self._finding("others", Grade.WARNING, detail, "check on the server")
-            return
-        foreign = others(acl, self._account.username)
-        dangerous = [each for each in foreign if each.may_read or each.may_delete]
-        for each in dangerous:
-            doing = [word for word, may in _doings(each) if may]
-            detail = f"{each.who} can {' and '.join(doing)} the journal"
-            yield self._finding("others", Grade.WARNING, detail, "take these rights away")
-        if not dangerous:
-            yield self._finding("others", Grade.OK, "nobody else can read or delete", beyond)
-
-    def _acl(self) -> list[Access]:
-        lines = self._connected.ask(b"GETACL " + quoted(self._folder))
-        return [each for line in lines for each in read_acl(line) or []]
-
-    def quota(self) -> Iterator[Finding]:
-        """Look at how full the mailbox is (RFC 9208)."""
-        if not self._connected.has_capability("QUOTA"):
-            return
-        worst = 0.0
-        details = []
-        for line in self._connected.ask(b"GETQUOTAROOT " + quoted(self._folder)):
-            for name, used, limit in _QUOTA.findall(line):
-                unit = "KiB" if name.upper() == b"STORAGE" else "messages"
-                details.append(f"{int(used)} of {int(limit)} {unit}")
-                worst = max(worst, int(used) / max(int(limit), 1))
-        if not details:
-            yield self._finding("quota", Grade.OK, "no limit told")
-        elif worst >= QUOTA_WARNING:
-            hint = "a full journal mailbox bounces journal reports: raise the quota"
-            yield self._finding("quota", Grade.WARNING, ", ".join(details), hint)
-        else:
-            yield self._finding("quota", Grade.OK, ", ".join(details))
-
-    def _finding(self, name: str, grade: Grade, detail: str, hint: str = "") -> Finding:
-        return Finding(name, f"{self._account.name}:{self._folder}", grade, detail, hint)
+                missing = "not offered by the server"
+                yield self._look.finding(name, Grade.WARNING, missing, _HINTS[name])
 
 
-def _doings(access: Access) -> tuple[tuple[str, bool], ...]:
-    return ("read", access.may_read), ("delete from", access.may_delete)
+def _name_of(issuer: Any) -> str:  # noqa: ANN401 - tuples of tuples of tuples
+    """Return the name of an issuer: its common name, else its organisation."""
+    pairs = {key: value for part in issuer for key, value in part}
+    return str(pairs.get("commonName") or pairs.get("organizationName") or "an unnamed authority")
+
+
+def _limits(account: Account) -> Iterator[str]:
+    """Yield what the account is held to there."""
+    target = account.deleted_folder
+    if target is not None and not is_attribute(target):
+        yield f"deleted messages go to {target}"
+    if account.size_is_hint:
+        yield "sizes are hints"
+    if account.daily_bytes_max is not None:
+        yield f"{account.daily_bytes_max // 1_000_000} MB in 24 hours"
+    if account.connections_max is not None:
+        yield f"{account.connections_max} connections at a time"

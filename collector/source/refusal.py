@@ -1,7 +1,7 @@
 """Turns what a server or the network said into an error of ours, with a waiting time.
 
 Rule: one table; what it does not know is passing, and the service chooses the pause.
-Texts of servers are cut, kept to printable ASCII, and freed of mail addresses.
+Texts of servers are told as ``domain/foreign.py`` cleans them.
 
 Texts and times: imap reference, 2.7; response codes: RFC 5530.
 """
@@ -16,15 +16,19 @@ from dataclasses import dataclass
 
 from imapclient.exceptions import CapabilityError
 
-from collector.domain.errors import CollectorError, ConfigError, CycleError, LoginError
+from collector.domain.errors import (
+    CollectorError,
+    ConfigError,
+    CycleError,
+    LoginError,
+    ThrottledError,
+)
+from collector.domain.foreign import clean
 
 MINUTE_S = 60.0
 HOUR_S = 3600.0
 DAY_S = 86400.0
 
-TEXT_CHARS_MAX = 200
-_ADDRESS = re.compile(r"[^\s<>()\"']+@[^\s<>()\"']+")
-_UNPRINTABLE = re.compile(r"[^ -~]+")
 _BACKOFF = re.compile(r"Suggested Backoff Time: (\d{1,9}) milliseconds", re.IGNORECASE)
 
 
@@ -40,6 +44,10 @@ class LoginRefused(Refused):
     """The server did not take the credentials; the text holds no secret."""
 
 
+class TokenRefused(LoginRefused):
+    """The server did not take the access token; the text holds none."""
+
+
 class Ended(imaplib.IMAP4.abort):
     """The server said BYE; the text is the server's, cleaned."""
 
@@ -52,6 +60,7 @@ class _Known:
         wait_s: pause after the first time; ``None``: the service chooses.
         again_s: pause when it comes again before anything succeeded.
         of_message: in an answer to FETCH it concerns that message alone.
+        throttle: what the server limits, when it wants to be left alone.
     """
 
     text: re.Pattern[str]
@@ -60,6 +69,7 @@ class _Known:
     wait_s: float | None = None
     again_s: float | None = None
     of_message: bool = False
+    throttle: str = ""
 
 
 def _known(text: str, hint: str, **rest: object) -> _Known:
@@ -69,6 +79,10 @@ def _known(text: str, hint: str, **rest: object) -> _Known:
 _RIGHTS = "give the account its rights on the mailbox; `collector check` shows them"
 _LATER = "the server says it is passing"
 _CREDENTIALS = "check username and password; asked again in an hour, so that nothing is locked"
+_REFUSED_TWICE = (
+    "a fresh token was refused, too: check scope, tenant and username, and that the application "
+    "may open this mailbox; asked again in an hour"
+)
 
 KNOWN = (
     _known(
@@ -76,12 +90,14 @@ KNOWN = (
         "the account may not open this mailbox, or Microsoft limits new logins",
         wait_s=5 * MINUTE_S,
         again_s=HOUR_S,
+        throttle="logins",
     ),
     _known(
         r"\[OVERQUOTA\].*bandwidth|bandwidth limits",
         "the daily limit of the account is used up",
         wait_s=HOUR_S,
         again_s=DAY_S,
+        throttle="bandwidth",
     ),
     _known(
         r"too many simultaneous connections|maximum number of connections|max_userip_connections",
@@ -108,13 +124,7 @@ KNOWN = (
     _known(r"\[(UNAVAILABLE|INUSE)\]|Server Unavailable", _LATER),
 )
 
-
-def clean(text: str | bytes) -> str:
-    """Return a server's text as it may be logged."""
-    if isinstance(text, bytes):
-        text = text.decode("ascii", "replace")
-    text = _ADDRESS.sub("<address>", _UNPRINTABLE.sub(" ", text[: 4 * TEXT_CHARS_MAX]))
-    return text.strip()[:TEXT_CHARS_MAX]
+_UNKNOWN = _known("", _CREDENTIALS)
 
 
 def of_message(error: BaseException) -> bool:
@@ -129,6 +139,13 @@ def of_message(error: BaseException) -> bool:
     return known is None or known.of_message
 
 
+def blames_credentials(error: BaseException) -> bool:
+    """Say whether a refused login is about who we are, and not a passing trouble."""
+    text = str(error)
+    known = _find(text)
+    return not _BACKOFF.search(text) and (known is None or known.error is LoginError)
+
+
 def asks_to_wait(error: BaseException) -> bool:
     """Say whether a connection that was ended should not be opened again at once."""
     known = _find(str(error))
@@ -140,6 +157,10 @@ class Complaints:
 
     def __init__(self) -> None:
         self._last: _Known | None = None
+
+    def resume(self, throttle: str) -> None:
+        """Go on where an earlier run was told of this throttle."""
+        self._last = next((each for each in KNOWN if each.throttle == throttle != ""), self._last)
 
     def forget(self) -> None:
         """Note that something succeeded."""
@@ -160,20 +181,32 @@ class Complaints:
             wait_s = min(max(int(backoff[1]) / 1000, 1.0), DAY_S)
             hint = f"the server asks to wait {wait_s:.0f} s"
             text = f"{what}: {reason}"
-            return CycleError(text, subject=subject, hint=hint, retry_after_s=wait_s)
+            return ThrottledError(
+                text, subject=subject, hint=hint, retry_after_s=wait_s, throttle="requests"
+            )
         if isinstance(error, CapabilityError):
             hint = 'use security = "tls" with the port for it, or let the server offer STARTTLS'
             return ConfigError(f"{what}: {reason}", subject=subject, hint=hint)
         known = _find(reason)
-        if known is None and isinstance(error, LoginRefused):
-            return LoginError(f"{what}: {reason}", subject=subject, hint=_CREDENTIALS)
+        if isinstance(error, LoginRefused) and (known is None or known.error is LoginError):
+            hint = _REFUSED_TWICE if isinstance(error, TokenRefused) else (known or _UNKNOWN).hint
+            return LoginError(f"{what}: {reason}", subject=subject, hint=hint)
         if known is None:
             return CycleError(f"{what}: {reason}", subject=subject, hint=_network_hint(error))
-        wait_s_or_none = known.again_s if known is self._last else known.wait_s
+        return self._of_known(known, f"{what}: {reason}", subject)
+
+    def _of_known(self, known: _Known, text: str, subject: str) -> CycleError:
+        pause_s = known.again_s if known is self._last else known.wait_s
         self._last = known
-        return known.error(
-            f"{what}: {reason}", subject=subject, hint=known.hint, retry_after_s=wait_s_or_none
-        )
+        if known.throttle and pause_s is not None:
+            return ThrottledError(
+                text,
+                subject=subject,
+                hint=known.hint,
+                retry_after_s=pause_s,
+                throttle=known.throttle,
+            )
+        return known.error(text, subject=subject, hint=known.hint, retry_after_s=pause_s)
 
 
 def _find(text: str) -> _Known | None:

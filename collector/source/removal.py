@@ -18,26 +18,46 @@ from collector.domain.errors import CycleError
 from collector.domain.mailbox import Removal
 from collector.source.account import Account
 from collector.source.client import Client, portions, quoted, uid_set
-from collector.source.connection import DELETED, Selected
+from collector.source.fitting import is_attribute
 from collector.source.lines import Facts, begin_facts, flags_of, size_of, uid_of
+from collector.source.selecting import DELETED, Selected
 
 WRONG_MAX = 1000
 """So many flags of others can be taken off; a server that tells of more is not believed."""
 
 
-def removal_of(client: Client, selected: Selected, account: Account) -> tuple[Removal, str]:
-    """Return how messages can be removed here; reason and remedy when they cannot."""
+def _move_refused(target: str | None, folder: str) -> str:
+    """Return why nothing can be moved to the folder of the deleted; empty when it can."""
+    if target is not None and is_attribute(target):
+        return (
+            f"the server shows no folder with the attribute {target}; "
+            "let it be shown over IMAP, or name the folder in deleted_folder"
+        )
+    if target == folder:
+        return "messages would be moved onto themselves; do not collect this folder"
+    return ""
+
+
+def removal_of(
+    client: Client, selected: Selected, account: Account, folder: str
+) -> tuple[Removal, str]:
+    """Return how messages can be removed here; reason and remedy when they cannot.
+
+    Args:
+        account: fitted to the server.
+        folder: the one that is selected.
+    """
     if not selected.writable or not selected.deletable:
         return Removal.REFUSED, "the account may not delete here; give it the rights t and e"
+    if refusal := _move_refused(account.deleted_folder, folder):
+        return Removal.REFUSED, refusal
     can_move = account.deleted_folder is not None and client.has_capability("MOVE")
-    if can_move and client.has_capability("X-GM-EXT-1"):
+    if can_move and (account.moves or client.has_capability("X-GM-EXT-1")):
         return Removal.MOVE, ""  # EXPUNGE there takes a label off and deletes nothing (2.5)
     if client.has_capability("UIDPLUS"):
         return Removal.UID_EXPUNGE, ""
-    if can_move:
-        return Removal.MOVE, ""
-    if account.exclusive:
-        return Removal.EXCLUSIVE_EXPUNGE, ""
+    if can_move or account.exclusive:
+        return (Removal.MOVE if can_move else Removal.EXCLUSIVE_EXPUNGE), ""
     return Removal.REFUSED, (
         "the server has no UIDPLUS; set deleted_folder if it has MOVE, "
         "or exclusive = true if no other client uses the mailbox"

@@ -129,9 +129,9 @@ class Archive:
 
         Every message has been compared with its receipt.
         """
-        for name in self._names():
+        for name in self.names():
             if number(name) >= number(start):
-                yield from self._scan_segment(name)
+                yield from self.scan_segment(name)
 
     def scan_from(self, blob: BlobRef | None) -> Iterator[Meaning]:
         """Walk what was written since ``blob``, its own frame included (default: all).
@@ -139,17 +139,31 @@ class Archive:
         A sealed segment that it names is passed over: its places were switched when the
         ledger named all of it.  One that was sealed meanwhile is read from its beginning.
         """
-        for name in self._names():
+        for name in self.names():
             if blob is None or number(name) > number(blob.segment):
-                yield from self._scan_segment(name)
+                yield from self.scan_segment(name)
             elif number(name) == number(blob.segment) and not is_sealed(blob.segment):
                 start = blob.frame_offset if name == blob.segment else 0
-                yield from self._scan_segment(name, start)
+                yield from self.scan_segment(name, start)
+
+    def scan_segment(self, name: str, start: int = 0) -> Iterator[Meaning]:
+        """Walk one segment, from the frame at byte ``start`` on."""
+        try:
+            with self._opened(name) as (fd, present):
+                for found in read_segment(Stored(fd), present, start if present == name else 0):
+                    yield from interpret(present, found) if isinstance(found, Frame) else [found]
+        except FrameError as error:
+            yield Damage(name, 0, str(error), unread=True)
+
+    def names(self) -> list[str]:
+        """Return the names of the segments to read, in the order they were begun."""
+        names = (segment_name(path.name) for path in self._listing() if _is_segment(path))
+        return in_force(name for name in names if name is not None)
 
     def segments(self) -> list[SegmentInfo]:
         """Return all segments, in the order they were begun."""
         infos = []
-        for name in self._names():
+        for name in self.names():
             try:
                 with self._opened(name) as (fd, present):
                     infos.append(SegmentInfo(present, Stored(fd).end, is_sealed(present)))
@@ -164,10 +178,6 @@ class Archive:
             for path in self._listing()
             if not _is_segment(path) and not is_half_sealed(path.name)
         )
-
-    def _names(self) -> list[str]:
-        names = (segment_name(path.name) for path in self._listing() if _is_segment(path))
-        return in_force(name for name in names if name is not None)
 
     def _listing(self) -> list[Path]:
         try:
@@ -199,14 +209,6 @@ class Archive:
                 name = sealed_name(name)
                 fd = stack.enter_context(reading(self._path(name)))
             yield fd, name
-
-    def _scan_segment(self, name: str, start: int = 0) -> Iterator[Meaning]:
-        try:
-            with self._opened(name) as (fd, present):
-                for found in read_segment(Stored(fd), present, start if present == name else 0):
-                    yield from interpret(present, found) if isinstance(found, Frame) else [found]
-        except FrameError as error:
-            yield Damage(name, 0, str(error), unread=True)
 
     def _pieces(self, blob: BlobRef) -> Iterator[bytes]:
         hasher = hashlib.sha256()

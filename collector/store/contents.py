@@ -27,6 +27,7 @@ from collector.store.frame import (
     measure,
 )
 from collector.store.frames import FRAME_CONTENT_BYTES_MAX
+from collector.store.held import HeldFrame, hold
 from collector.store.layout import is_sealed, manifest_line, manifest_member
 from collector.store.member import (
     BLOCK_BYTES,
@@ -175,19 +176,20 @@ class _Manifest:
 
 
 def _frame(stored: Stored, extent: Extent) -> Frame:
-    reader = FrameReader(stored, extent)
-    content = reader.hold() if extent.content_bytes <= FRAME_CONTENT_BYTES_MAX else b""
-    return Frame(extent, tuple(_members(reader, extent)), content)
+    if extent.content_bytes > FRAME_CONTENT_BYTES_MAX:
+        return Frame(extent, tuple(_members(FrameReader(stored, extent), extent)), b"")
+    held = hold(stored, extent)
+    return Frame(extent, tuple(_members(held, extent)), held.content)
 
 
-def _members(reader: FrameReader, extent: Extent) -> Iterator[Found]:
+def _members(reader: FrameReader | HeldFrame, extent: Extent) -> Iterator[Found]:
     """Walk through the tar stream in one frame; members do not cross frames."""
     while reader.position < extent.content_bytes:
         remaining_bytes = extent.content_bytes - reader.position
         block = reader.read(min(BLOCK_BYTES, remaining_bytes))
         if block == ZERO_BLOCK:  # the end of the archive: zeros until the frame ends
             for piece in reader.pieces(remaining_bytes - BLOCK_BYTES):
-                if piece.strip(b"\0"):
+                if bytes(piece).strip(b"\0"):
                     raise FrameError("there is something behind the end of the archive")
             break
         try:
@@ -200,7 +202,7 @@ def _members(reader: FrameReader, extent: Extent) -> Iterator[Found]:
     reader.finish()
 
 
-def _member(reader: FrameReader, header: Header) -> Found:
+def _member(reader: FrameReader | HeldFrame, header: Header) -> Found:
     is_text = header.name.endswith(".json")
     if is_text and header.size_bytes > JSON_BYTES_MAX:
         raise FrameError("a receipt is too long")

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -205,6 +205,19 @@ def remove(path: Path) -> None:
     with directory(path.parent) as fd:
         path.unlink()
         _fsync(fd, path.parent)
+
+
+def remove_all(paths: Sequence[Path], parent: Path) -> None:
+    """Remove files of one directory, durably together; what is gone already is no error.
+
+    Raises:
+        OSError: one of them cannot be removed.
+        DurabilityError: an fsync failed.
+    """
+    with directory(parent) as fd:
+        for path in paths:
+            path.unlink(missing_ok=True)
+        _fsync(fd, parent)
 
 
 def settle(path: Path) -> None:

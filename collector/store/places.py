@@ -41,18 +41,18 @@ class Places:
         return len(self._digests) // _DIGEST_BYTES
 
     def __iter__(self) -> Iterator[BlobRef]:
-        for index in range(len(self)):
-            first = _NUMBERS * index
-            frame_offset, frame_bytes, offset, size_bytes, stored_bytes = self._numbers[
-                first : first + _NUMBERS
-            ]
-            digest = self._digests[_DIGEST_BYTES * index : _DIGEST_BYTES * (index + 1)]
+        hexes = self._digests.hex()
+        numbers = iter(self._numbers)
+        for index, (frame_offset, frame_bytes, offset, size_bytes, stored_bytes) in enumerate(
+            zip(numbers, numbers, numbers, numbers, numbers, strict=True)
+        ):
+            digest = hexes[2 * _DIGEST_BYTES * index : 2 * _DIGEST_BYTES * (index + 1)]
             yield BlobRef(
                 segment=self.segment,
                 frame_offset=frame_offset,
                 frame_bytes=frame_bytes,
                 offset=offset,
                 size_bytes=size_bytes,
-                digest=Digest(digest.hex()),
+                digest=Digest(digest),
                 stored_bytes=stored_bytes,
             )

@@ -17,8 +17,16 @@ from typing import Protocol
 from collector.domain.blob import BlobRef, Digest
 from collector.store import durable
 from collector.store.contents import END_OF_ARCHIVE, Found, Frame, reading
-from collector.store.frame import SEALED_LEVEL, Extent, FrameReader, Piece, Stored, measure
+from collector.store.frame import (
+    SEALED_LEVEL,
+    Extent,
+    FrameReader,
+    Piece,
+    Stored,
+    measure,
+)
 from collector.store.frames import FRAME_CONTENT_BYTES_MAX, FrameWriter, Members
+from collector.store.held import HeldFrame, hold
 from collector.store.inventory import Inventory, Stopped, damaged
 from collector.store.layout import manifest_member, sealed_name
 from collector.store.member import (
@@ -186,9 +194,8 @@ def _prove(path: Path, before: Inventory, after: Places, between: bytes) -> None
             if before.stopping():
                 raise Stopped
             frame = measure(stored, offset, stored.end)
-            reader = FrameReader(stored, frame)
-            if frame.content_bytes <= FRAME_CONTENT_BYTES_MAX:
-                reader.hold()
+            is_short = frame.content_bytes <= FRAME_CONTENT_BYTES_MAX
+            reader = hold(stored, frame) if is_short else FrameReader(stored, frame)
             while blob and blob.frame_offset == offset:
                 _prove_message(reader, frame, blob, seen, path)
                 blob = next(blobs, None)
@@ -200,7 +207,7 @@ def _prove(path: Path, before: Inventory, after: Places, between: bytes) -> None
 
 
 def _prove_message(
-    reader: FrameReader, frame: Extent, blob: BlobRef, seen: Hasher, path: Path
+    reader: FrameReader | HeldFrame, frame: Extent, blob: BlobRef, seen: Hasher, path: Path
 ) -> None:
     _feed(reader, blob.offset - reader.position, seen)
     hasher = hashlib.sha256()
@@ -209,6 +216,6 @@ def _prove_message(
         raise damaged(path, f"{blob.digest} is not where it was written")
 
 
-def _feed(reader: FrameReader, length: int, hasher: Hasher) -> None:
+def _feed(reader: FrameReader | HeldFrame, length: int, hasher: Hasher) -> None:
     for piece in reader.pieces(length):
         hasher.update(piece)

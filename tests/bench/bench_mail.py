@@ -7,7 +7,7 @@ Sizes are log-normal, as mail in offices is: median about 25 KB, mean about
 bytes, which do not compress further, like the office documents and pictures
 they stand for; the others and the text compress like text.
 
-    python bench_mail.py KIND COUNT DIRECTORY     (KIND: business, small, giant)
+    python bench_mail.py KIND COUNT DIRECTORY     (KIND: business, small, numbered, giant)
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ MEDIAN_BYTES, SIGMA = 15_500, 1.66  # of the journaled message; the report adds 
 SIZE_BYTES_MIN, SIZE_BYTES_MAX = 2_500, 10_500_000
 SMALL_BYTES = 4_000
 GIANT_BYTES = 100_000_000
+NUMBERED_TEXTS = 1_000
 
 SYLLABLES = [first + second for first in "bcdfghklmnprstvz" for second in "aeiou"]
 NAMES = ("abel", "brandt", "costa", "dufour", "engel", "fischer", "huber", "jansen", "keller")
@@ -197,7 +198,16 @@ def _encoded_word(text: str) -> str:
 
 
 def generate(kind: str, count: int) -> Iterator[bytes]:
-    """Yield ``count`` reports: a ``business`` mix, ``small`` ones, or the mix with a ``giant``."""
+    """Yield ``count`` reports: a ``business`` mix, ``small`` ones, or the mix with a ``giant``.
+
+    ``numbered`` are a thousand small ones again and again, each time with another number:
+    for folders of 200,000, which would take half an hour to write.
+    """
+    if kind == "numbered":
+        some = list(generate("small", min(count, NUMBERED_TEXTS)))
+        for number in range(count):
+            yield b"X-Number: %09d\r\n%b" % (number, some[number % len(some)])
+        return
     writer = ReportWriter()
     write = partial(writer.report, SMALL_BYTES - 600) if kind == "small" else writer.business
     for number in range(count):

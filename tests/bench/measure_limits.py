@@ -11,7 +11,7 @@ ROUND_TRIP_MS = 40
 LINE_MBIT_S = 100
 
 
-def folder(rig: Rig) -> Section:
+def folders(rig: Rig) -> Section:
     """Show that the size of the folder does not matter."""
     about = "Small mail, one run each: the cost of a message must not grow with the folder."
     section = Section(
@@ -21,7 +21,7 @@ def folder(rig: Rig) -> Section:
     )
     costs = []
     for count in rig.sizes.folders:
-        pool = rig.pool("small", count)
+        pool = rig.pool("numbered", count)
         with rig.job(pool) as job:
             used = rig.measure(Collector(), job)
         costs.append(used.cpu_s / count * 1e6)

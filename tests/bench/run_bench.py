@@ -23,6 +23,7 @@ from pathlib import Path
 import measure_archive
 import measure_limits
 import measure_service
+import measure_verify
 import measure_whole
 from bench_page import keep, page, table
 from bench_rig import Rig, Section, Sizes, say
@@ -34,13 +35,14 @@ SECTIONS: dict[str, Callable[[Rig], Section]] = {
     "reference": measure_whole.reference,
     "small": measure_whole.small,
     "stages": measure_whole.stages,
-    "folder": measure_limits.folder,
+    "folders": measure_limits.folders,
     "memory": measure_limits.memory,
     "mailboxes": measure_limits.mailboxes,
     "link": measure_limits.link,
     "poll": measure_service.poll,
     "night": measure_service.night,
     "promptness": measure_service.promptness,
+    "verify": measure_verify.verify,
     "archive": measure_archive.archive,
 }
 
@@ -85,7 +87,7 @@ def _arguments() -> argparse.Namespace:
     add("--reports", type=int, default=sizes.reports, help="size of the reference work")
     add("--small", type=int, default=sizes.small, help="number of small messages")
     add("--folders", type=int, nargs="+", default=sizes.folders, help="messages in the folder")
-    add("--entries", type=int, default=sizes.entries, help="entries in the ledger for `poll`")
+    add("--entries", type=int, default=sizes.entries, help="entries for `poll` and `verify`")
     add("--programs", nargs="+", default=[], metavar="NAME", help="only these programs")
     add("--corpus", type=Path, help="directory with packs of real mail, for `archive`")
     add("--page", type=Path, default=ROOT / "docs/performance.md", help="where to write the page")

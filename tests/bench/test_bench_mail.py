@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 from itertools import islice
 
+import bench_mail
 from bench_mail import generate
 from bench_pool import Pool
 
@@ -20,9 +21,18 @@ def test_the_same_kind_gives_the_same_bytes():
     assert len(set(messages)) == 50
 
 
+def test_numbered_mail_has_the_same_texts_and_no_message_twice(monkeypatch):
+    """What follows the number comes again; the whole never does."""
+    monkeypatch.setattr(bench_mail, "NUMBERED_TEXTS", 20)
+    messages = list(generate("numbered", 50))
+    assert len(set(messages)) == 50
+    assert len({raw.partition(b"\r\n")[2] for raw in messages}) == 20
+
+
 def test_every_message_is_a_sound_report():
     """The collector understands each: an Exchange report with recipients and one original."""
-    for raw in (*islice(generate("business", 100), 30), *generate("small", 30)):
+    mails = (generate(kind, 100) for kind in ("business", "small", "numbered"))
+    for raw in (raw for each in mails for raw in islice(each, 30)):
         unwrapped = unwrap(RawBytes(raw))
         assert unwrapped.kind is Kind.EXCHANGE
         assert not unwrapped.quarantined

@@ -18,6 +18,7 @@ from collector.domain.errors import MessageError
 from collector.domain.mailbox import (
     Announced,
     Fetched,
+    Horizon,
     Listing,
     MailboxId,
     MessageRef,
@@ -106,6 +107,7 @@ class Server:
         stubborn: it says yes to a deletion and does nothing.
         deleted: digests of what we deleted, in that order.
         stolen: digests of what somebody else deleted.
+        flags: what others set on every message.
     """
 
     messages: dict[int, bytes] = field(default_factory=dict)
@@ -116,6 +118,7 @@ class Server:
     removal: Removal = Removal.UID_EXPUNGE
     deleted: list[str] = field(default_factory=list)
     stolen: list[str] = field(default_factory=list)
+    flags: tuple[str, ...] = ()
 
     def deliver(self, raw: bytes) -> None:
         """Put a message into the mailbox."""
@@ -156,8 +159,18 @@ class PlayedMailbox:
     server: Server
     fault: Fault
 
-    def poll(self, since: date | None = None, before: date | None = None) -> Listing:
-        """List what is there."""
+    @property
+    def id(self) -> MailboxId:
+        """The one folder."""
+        return MAILBOX
+
+    def poll(
+        self,
+        since: date | None = None,
+        before: date | None = None,
+        horizon: Horizon | None = None,
+    ) -> Listing:
+        """List what is there; this server cannot tell what went."""
         complete = since is None and before is None
         return self.fault.step("poll", lambda: self._listing(complete=complete))
 
@@ -171,7 +184,9 @@ class PlayedMailbox:
         return self.fault.step("announce", lambda: [self._announced(ref) for ref in refs])
 
     def _announced(self, ref: MessageRef) -> Announced:
-        return Announced(ref, len(self.server.messages.get(ref.uid, b"")), ARRIVED)
+        return Announced(
+            ref, len(self.server.messages.get(ref.uid, b"")), ARRIVED, self.server.flags
+        )
 
     def fetch(self, announced: Sequence[Announced]) -> Iterator[Fetched | Unfetched]:
         """Hand over, but for the poisoned and those that are gone."""

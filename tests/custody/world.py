@@ -14,27 +14,36 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from archive_reader import Archived, read_archive
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from played_mailbox import Crash, Fault, PlayedMailbox, Server
 
-from collector.custody.audit import Audit
+from collector.custody.adopt import adopt
+from collector.custody.audit import Audit, Signed
+from collector.custody.checkpoints import Checkpoints, checkpoint_files
 from collector.custody.cycle import run_cycle
 from collector.custody.intake import Intake
 from collector.custody.watch import Watch
 from collector.domain.blob import Digest
 from collector.domain.custody import PendingEntry, Policy, Proof, Receipt, Settlement, Summary
+from collector.domain.evidence import Event, SignedCheckpoint
+from collector.evidence.keys import KeySigner
 from collector.ledger.ledger import Ledger
+from collector.ledger.log import Log
+from collector.ledger.polls import ABSENT_LISTINGS
 from collector.ledger.query import Record
 from collector.store.archive import Archive
 from collector.store.durable import sync_directory
 from collector.store.seal import Sealed
 from collector.store.writer import ArchiveWriter
 
-SEGMENT_STEPS = {"append", "settle-append"}
+SEGMENT_STEPS = {"append", "settle-append", "events-append"}
 STEPS = SEGMENT_STEPS | {
     "poll", "settle", "observe", "announce", "fetch", "commit", "prove", "clear", "expunge",
-    "seal", "switch",
+    "seal", "switch", "log-events", "sign",
 }  # fmt: skip
 """The steps of a cycle and of what follows it; a fault can fire at each."""
+CHECKPOINTS = "checkpoints"
+SIGNER = KeySigner("journal", Ed25519PrivateKey.generate())
 
 
 class FaultyWriter:
@@ -54,6 +63,10 @@ class FaultyWriter:
     def append_settlements(self, settlements: Sequence[Settlement]) -> None:
         """Append settlements."""
         self._torn_step("settle-append", lambda: self._writer.append_settlements(settlements))
+
+    def append_events(self, events: Sequence[Event]) -> None:
+        """Append events."""
+        self._torn_step("events-append", lambda: self._writer.append_events(events))
 
     def seal(self, name: str, switch: Callable[[Sealed], object]):
         """Seal a segment; within it the ledger switches the places."""
@@ -110,6 +123,20 @@ class FaultyLedger:
         """Write down what became of messages."""
         self.fault.step("settle", lambda: self._ledger.settle(settlements))
 
+    def log_events(self, events: Sequence[Event]) -> int:
+        """Put events into the log."""
+        return self.fault.step("log-events", lambda: self._ledger.log_events(events))
+
+
+class FaultyCheckpoints(Checkpoints):
+    """The real checkpoints, with a fault before or after one is signed."""
+
+    fault = Fault()
+
+    def issue(self, log: Log) -> SignedCheckpoint | None:
+        """Sign the head of the log."""
+        return self.fault.step("sign", lambda: super(FaultyCheckpoints, self).issue(log))
+
 
 @dataclass(slots=True)
 class House:
@@ -117,6 +144,7 @@ class House:
 
     writer: FaultyWriter
     ledger: FaultyLedger
+    checkpoints: FaultyCheckpoints
     intake: Intake
 
     @classmethod
@@ -127,9 +155,14 @@ class House:
         ledger = Ledger.open(path, create=not path.exists(), sync_directory=sync_directory)
         writer.recover(ledger.last_blob())
         faulty_writer, faulty_ledger = FaultyWriter(writer), FaultyLedger(ledger)
-        return cls(
-            faulty_writer, faulty_ledger, Intake(faulty_writer, faulty_ledger, Archive(root))
-        )
+        (root / CHECKPOINTS).mkdir(exist_ok=True)
+        checkpoints = FaultyCheckpoints(root / CHECKPOINTS, SIGNER, [SIGNER.key])
+        intake = Intake(faulty_writer, faulty_ledger, Archive(root), checkpoints)
+        return cls(faulty_writer, faulty_ledger, checkpoints, intake)
+
+    def meet(self, fault: Fault) -> None:
+        """Let a fault fire at the next steps."""
+        self.writer.fault = self.ledger.fault = self.checkpoints.fault = fault
 
     def stop(self) -> None:
         """End as the service does."""
@@ -177,7 +210,7 @@ class World:
         self.now += timedelta(seconds=1)
         house = self._house or House.open(self.root)
         self._house = house
-        house.writer.fault = house.ledger.fault = fault
+        house.meet(fault)
         try:
             watch = Watch(now=lambda: self.now, stop=stop)
             policy = replace(self.policy, ahead_batches_max=0)  # steps in one thread, in one order
@@ -186,6 +219,7 @@ class World:
                 house.writer.roll(bytes_min=1)
                 house.intake.seal()
                 house.intake.finish_sealing(lambda: False)
+            house.intake.attest(self.now)
         except Crash:
             house.die()
             self._house = None
@@ -199,11 +233,17 @@ class World:
             self._house = None
 
     def run_to_the_end(self, fault: Fault | None = None, cycles_max: int = 20) -> None:
-        """Run cycles until one finds nothing to do, then end the process."""
+        """Run cycles until there is nothing to do, then end the process.
+
+        What somebody else deleted is believed to be gone at the second listing without it.
+        """
+        quiet = 0
         for _ in range(cycles_max):
             self.now += timedelta(days=2)  # whatever waits for a pause is due
             summary = self.cycle(fault)
-            if not (summary.collected or summary.cleared or summary.expunged):
+            busy = summary.collected or summary.cleared or summary.expunged
+            quiet = 0 if busy else quiet + 1
+            if quiet == ABSENT_LISTINGS:
                 self.restart()
                 return
         raise AssertionError("the mailbox never came to rest")
@@ -215,6 +255,14 @@ class World:
             records = list(ledger.records())
         ledger.close()
         return records
+
+    def unexplained(self) -> int:
+        """Return what the account of the folder leaves over."""
+        ledger = Ledger.open(self.root / "ledger.db", create=False, sync_directory=sync_directory)
+        midnight = self.now.replace(hour=0, minute=0, second=0)
+        period = ledger.accounts.period(midnight, midnight + timedelta(days=1), self.now)
+        ledger.close()
+        return sum(each.unexplained for each in period.balances)
 
     def raw(self, record: Record) -> bytes:
         """Return the stored bytes of an entry."""
@@ -240,15 +288,30 @@ class World:
         valid = [row for row in found.rows if row["state"] != "superseded"]
         references = Counter((row["uidvalidity"], row["uid"]) for row in valid)
         assert self.reused or max(references.values(), default=1) == 1, "a message has two entries"
+        signed = [int(path.stem) for path in checkpoint_files(self.root / CHECKPOINTS)]
+        assert max(signed, default=0) <= found.leaves_count, "a leaf was signed that is not there"
         return found
 
     def audit(self) -> list[str]:
         """Return what the program itself finds wrong."""
+        archive, signed = Archive(self.root), Signed(self.root / CHECKPOINTS, [SIGNER.key])
         ledger = Ledger.open(self.root / "ledger.db", create=False, sync_directory=sync_directory)
         with ledger.session():
-            problems = list(Audit(Archive(self.root), ledger).everything())
+            problems = list(Audit(archive, ledger, signed).everything())
+            assert ledger.log.head() == self.rebuilt_head(), "a rebuild makes another log"
         ledger.close()
         return [each.what for each in problems]
+
+    def rebuilt_head(self) -> tuple[int, bytes]:
+        """Return the size and the root of the log that the segments alone give."""
+        path = self.root.with_name(f"{self.root.name}-rebuilt.db")
+        ledger = Ledger.open(path, create=True, sync_directory=sync_directory)
+        with ledger.session():
+            adopt(Archive(self.root), ledger)
+            head = ledger.log.head()
+        ledger.close()
+        path.unlink()
+        return head
 
     def check_done(self) -> None:
         """Check that everything arrived once, was proven, and left the mailbox."""
@@ -262,5 +325,6 @@ class World:
         assert entries - void <= known, "a message has an entry too many"
         assert {row["state"] for row in found.rows} <= {"expunged", "vanished", "superseded"}
         assert self.server.messages == {}
+        assert self.unexplained() == 0, "a message was seen and accounted for nowhere"
         if not stolen:
             assert "vanished" not in {row["state"] for row in found.rows}

@@ -1,8 +1,7 @@
-"""Servers on loopback that say exactly what a test wants: HTTP by script, and SMTP."""
+"""Servers on loopback that say exactly what a test wants: HTTP by script."""
 
 from __future__ import annotations
 
-import base64
 import socket
 import socketserver
 import ssl
@@ -10,7 +9,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
 
 Speech = Callable[[socket.socket], None]
 
@@ -95,47 +93,3 @@ def handshaking(connection: socket.socket) -> None:
     while True:
         connection.sendall(b"\x02")
         time.sleep(0.05)
-
-
-@dataclass
-class Mailbox:
-    """An SMTP server's memory.
-
-    Attributes:
-        refuse: command that is answered with 550.
-        context: for STARTTLS.
-    """
-
-    refuse: str = ""
-    context: ssl.SSLContext | None = None
-    logins: list[str] = field(default_factory=list)
-    secured: list[bool] = field(default_factory=list)
-    messages: list[bytes] = field(default_factory=list)
-
-    def talk(self, connection: socket.socket) -> None:
-        """Speak SMTP (RFC 5321) until QUIT."""
-        connection.sendall(b"220 loopback\r\n")
-        lines = connection.makefile("rb")
-        while line := lines.readline():
-            command = line.decode().split()[0].upper()
-            if command == self.refuse:
-                connection.sendall(b"550 no mail for secret@example.org\r\n")
-            elif command == "EHLO":
-                connection.sendall(b"250-loopback\r\n250-STARTTLS\r\n250 AUTH PLAIN\r\n")
-            elif command == "STARTTLS":
-                connection.sendall(b"220 go on\r\n")
-                connection = self.context.wrap_socket(connection, server_side=True)
-                lines = connection.makefile("rb")
-            elif command == "AUTH":
-                self.logins.append(base64.b64decode(line.split()[2]).decode())
-                connection.sendall(b"235 welcome\r\n")
-            elif command == "DATA":
-                connection.sendall(b"354 go on\r\n")
-                self.messages.append(b"".join(iter(lines.readline, b".\r\n")))
-                self.secured.append(isinstance(connection, ssl.SSLSocket))
-                connection.sendall(b"250 taken\r\n")
-            elif command == "QUIT":
-                connection.sendall(b"221 bye\r\n")
-                break
-            else:
-                connection.sendall(b"250 ok\r\n")

@@ -1,13 +1,12 @@
 """Checkpoints posted, mailed and appended, to real servers and files."""
 
-import email
-import email.policy
 import os
 import time
 
 import pytest
 from evidence_samples import NOW, ORIGIN, checkpoint_of, signer_of, sync
-from evidence_servers import Mailbox, answering, handshaking, nobody, serve
+from evidence_servers import answering, handshaking, nobody, serve
+from smtp_server import running_smtp
 
 from collector.domain.errors import ConfigError, CycleError
 from collector.evidence.anchors import FileAnchor, MailAnchor, WebhookAnchor
@@ -53,13 +52,10 @@ def test_a_webhook_that_does_not_take_it_is_told():
 
 def test_a_mail_carries_the_note_as_it_is():
     """The attachment is the note; the same checkpoint has the same Message-ID."""
-    box = Mailbox()
-    with serve(box.talk) as port:
-        mail_to(port).publish(SIGNED, NOW)
-        mail_to(port).publish(SIGNED, NOW)
-    first, second = (
-        email.message_from_bytes(raw, policy=email.policy.default) for raw in box.messages
-    )
+    with running_smtp() as server:
+        mail_to(server.port).publish(SIGNED, NOW)
+        mail_to(server.port).publish(SIGNED, NOW)
+    first, second = (each.message for each in server.delivered)
     [attachment] = first.iter_attachments()
     assert attachment.get_content() == SIGNED.raw
     assert attachment.get_filename() == "3.checkpoint"
@@ -69,31 +65,46 @@ def test_a_mail_carries_the_note_as_it_is():
     assert first["Date"].datetime == NOW
     assert (first["From"], first["To"]) == ("collector@example.org", "notary@example.net")
     assert first["Auto-Submitted"] == "auto-generated"
+    assert server.delivered[0].recipients == ("notary@example.net",)
+    assert server.delivered[0].raw.isascii()
 
 
 @pytest.mark.parametrize("security", ["tls", "starttls"])
 def test_a_mail_goes_over_tls_with_login(authority, server_context, security):
     """Implicit and explicit TLS, and the certificate is checked."""
-    box = Mailbox(context=server_context)
     login = {"username": "collector", "password": "secret"}
-    with serve(box.talk, server_context if security == "tls" else None) as port:
-        how = {"security": security, **login}
-        mail_to(port, ca_file=authority.home / "ca.crt", **how).publish(SIGNED, NOW)
+    how = {"security": security, **login}
+    with running_smtp(
+        security=security, context=server_context, login=("collector", "secret")
+    ) as server:
+        mail_to(server.port, ca_file=authority.home / "ca.crt", **how).publish(SIGNED, NOW)
         with pytest.raises(CycleError, match=r"cannot be mailed: .*127\.0\.0\.1"):
-            mail_to(port, **how).publish(SIGNED, NOW)
-    assert box.secured == [True]
-    assert box.logins == ["\0collector\0secret"]
+            mail_to(server.port, **how).publish(SIGNED, NOW)
+    assert [(each.secured, each.user) for each in server.delivered] == [(True, "collector")]
 
 
 @pytest.mark.parametrize("command", ["EHLO", "MAIL", "RCPT", "DATA", "AUTH"])
 def test_a_mail_server_that_refuses_is_told_without_addresses(command):
     """The server's words may repeat an address, so only its code is said."""
-    box = Mailbox(refuse=command)
-    with serve(box.talk) as port, pytest.raises(CycleError) as caught:
-        mail_to(port, username="u", password="secret").publish(SIGNED, NOW)
-    assert box.messages == []
+    with running_smtp(login=("u", "secret")) as server:
+        server.refuse = {command, "HELO"}
+        with pytest.raises(CycleError) as caught:
+            mail_to(server.port, username="u", password="secret").publish(SIGNED, NOW)
+    assert server.delivered == []
     assert "example" not in str(caught.value)
     assert "secret" not in str(caught.value)
+
+
+def test_a_mail_server_is_asked_without_a_mail():
+    """Login, sender and recipients are tried; nothing is sent."""
+    with running_smtp(login=("u", "secret")) as server:
+        anchor = mail_to(server.port, username="u", password="secret")
+        anchor.probe()
+        for command in ("MAIL", "RCPT"):
+            server.refuse = {command}
+            with pytest.raises(CycleError, match="the server answered 550"):
+                anchor.probe()
+    assert server.delivered == []
 
 
 @pytest.mark.parametrize("security", ["plain", "tls"])

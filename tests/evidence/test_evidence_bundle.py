@@ -27,19 +27,24 @@ from collector.evidence.web import Address
 from collector.ledger.encoding import entry_leaf
 
 MESSAGE = RawBytes(b"From: a@example.org\r\n\r\nhello \xff\r\n" * 1000)
+COMMITTED_AT = datetime.now(UTC)
 VERDICT = re.compile("(message|inclusion|signature|time stamp): (ok|FAILED)")
 OK_LINES = ["message: ok", "inclusion: ok", "signature: ok", "time stamp: ok"]
 
 
-def record_of(message):
+def record_of(message, committed_at):
     """Return a record as the archive keeps it."""
-    return b'{"digest":"%s","folder":"INBOX","seq":6}\n' % str(message.digest).encode()
+    at = committed_at.isoformat(timespec="microseconds").replace("+00:00", "Z")
+    text = f'{{"committed_at":"{at}","digest":"{message.digest}","folder":"INBOX","seq":6}}\n'
+    return text.encode()
 
 
-def bundle_of(index=5, size=11, signers=None, stamps=(), message=MESSAGE):
+def bundle_of(
+    index=5, size=11, signers=None, stamps=(), message=MESSAGE, committed_at=COMMITTED_AT
+):
     """Return the proof of one message in a tree of ``size``."""
     leaves = [b"other entry %d" % number for number in range(size)]
-    leaves[index] = record_of(message)
+    leaves[index] = record_of(message, committed_at)
     signers = signers or (signer_of(),)
     return ProofBundle(
         message,
@@ -214,6 +219,31 @@ def test_without_a_stamp_the_time_is_in_doubt(tmp_path):
         "time-stamp": Grade.WARNING,
     }
     assert run(tmp_path / "proof") == OK_LINES[:3]
+
+
+@pytest.mark.parametrize(
+    ("ago", "limit", "grade", "told"),
+    [
+        (timedelta(hours=5), timedelta(hours=2), Grade.WARNING,
+         r"late: (5 h|4 h 59 min) after the commit \(limit 2 h\)"),
+        (timedelta(hours=5), timedelta(hours=6), Grade.OK, r", (5 h|4 h 59 min) after the commit"),
+        (timedelta(minutes=-30), timedelta(hours=2), Grade.WARNING,
+         r"(29|30) min( \d+ s)? before the commit: the archive's clock was ahead"),
+    ],
+)  # fmt: skip
+def test_a_stamp_is_compared_with_the_time_in_the_record(
+    authority, tmp_path, ago, limit, grade, told
+):
+    """How late it came is told; a stamp that came late is as true as any other."""
+    committed_at = datetime.now(UTC) - ago
+    bundle = bundle_of(committed_at=committed_at)
+    stamp = stamp_of(authority, bundle)
+    write_bundle(bundle_of(committed_at=committed_at, stamps=(stamp,)), tmp_path / "proof")
+    trust = Trust(bundle.keys, {"lab": authority.root}, limit)
+    *others, found = check_proof(tmp_path / "proof", trust)
+    assert {each.grade for each in others} == {Grade.OK}
+    assert (found.grade, bool(re.search(told, found.detail))) == (grade, True), found.detail
+    assert run(tmp_path / "proof") == OK_LINES
 
 
 def test_two_signatures_and_two_stamps_are_all_checked(authority, tmp_path):

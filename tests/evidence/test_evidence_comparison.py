@@ -73,7 +73,7 @@ def test_a_log_built_anew_with_another_key_does_not_agree():
             Grade.WARNING,
             "an anchored note is left out: no known key signed this note",
         ),
-        (Grade.WARNING, "no anchored checkpoint agrees with this archive"),
+        (Grade.FAILED, "no anchored checkpoint agrees with this archive"),
     ]
 
 
@@ -85,19 +85,24 @@ def test_what_nobody_signed_accuses_nobody():
     assert grades == [Grade.WARNING, Grade.OK]
 
 
-def test_another_log_is_named():
-    """A checkpoint of another origin, signed with our key, is not ours."""
+def test_another_log_is_counted():
+    """Several archives may share an anchor file; who signed the others does not matter."""
     other = Checkpoint("another.example/log", 1, root_of(LEAVES[:1]))
-    signed = sign_checkpoint(other, [signer_of()])
-    assert compare([signed.raw])[0] == (
-        Grade.WARNING,
-        "an anchored checkpoint is of another log",
-    )
+    signed = [sign_checkpoint(other, [signer_of(seed=seed)]).raw for seed in (1, 2)]
+    others = (Grade.WARNING, "2 anchored checkpoints are of other logs")
+    assert compare([*signed, *notes_of(3)]) == [
+        others,
+        (Grade.OK, "1 anchored checkpoints agree, the newest with 3 entries"),
+    ]
+    assert compare(signed) == [
+        others,
+        (Grade.FAILED, "no anchored checkpoint agrees with this archive"),
+    ]
 
 
 def test_an_empty_file_is_no_confirmation():
     """Nothing anchored, nothing confirmed."""
-    nothing = [(Grade.WARNING, "no anchored checkpoint agrees with this archive")]
+    nothing = [(Grade.FAILED, "no anchored checkpoint agrees with this archive")]
     assert compare([]) == nothing
     assert compare([b"\n", b""]) == nothing
 

@@ -47,6 +47,7 @@ class Archived:
         torn: segments in which bytes are no whole frame.
         broken: what cannot be read or does not agree, one line each.
         rows: the ledger's entries; empty when there is no ledger yet.
+        leaves_count: of its log.
         ledger_problem: why the ledger could not be read, empty when it could.
     """
 
@@ -55,6 +56,7 @@ class Archived:
     torn: list[str] = field(default_factory=list)
     broken: list[str] = field(default_factory=list)
     rows: list[Row] = field(default_factory=list)
+    leaves_count: int = 0
     ledger_problem: str = ""
 
     def proven(self) -> Counter[str]:
@@ -167,6 +169,8 @@ def _read_ledger(found: Archived, root: Path) -> None:
             tables = {name for (name,) in database.execute("SELECT name FROM sqlite_master")}
             if "entries" in tables:  # a ledger whose making was interrupted has none
                 found.rows = [dict(row) for row in database.execute(ROWS)]
+            if "leaves" in tables:
+                found.leaves_count = database.execute("SELECT count(*) FROM leaves").fetchone()[0]
             found.ledger_problem = "" if checked == "ok" else str(checked)
         except sqlite3.Error as error:
             found.ledger_problem = str(error)

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+from connection_cut import CutTally
 from killpoint_suite import Tally
 from powercut import CutReport
 
@@ -28,6 +29,16 @@ KILLPOINT_HEAD = (
     "deleted unproven",
     "other problems",
     "ledger rebuilt",
+)
+CONNECTION_HEAD = (
+    "scenario",
+    "direction",
+    "bytes in a session",
+    "cuts",
+    "lost",
+    "doubled",
+    "deleted unproven",
+    "other problems",
 )
 CUT_HEAD = ("workload", "file system", "cuts", "promises", "flushes", "cuts with a loss or problem")
 
@@ -52,6 +63,24 @@ def killpoint_table(tallies: Sequence[Tally]) -> str:
     return table(KILLPOINT_HEAD, [*named, ["**all**", *(f"**{each}**" for each in sums)]])
 
 
+def connection_table(tallies: Sequence[CutTally]) -> str:
+    """Return the table of cut connections."""
+    rows = [
+        [
+            each.scenario,
+            each.way,
+            each.session_bytes,
+            each.cuts,
+            each.lost,
+            each.doubled,
+            each.unproven,
+            len(each.wrong),
+        ]
+        for each in tallies
+    ]
+    return table(CONNECTION_HEAD, rows)
+
+
 def cut_table(reports: Sequence[CutReport]) -> str:
     """Return the table of power cuts, with a last row of sums."""
     rows = [
@@ -70,7 +99,12 @@ def cut_table(reports: Sequence[CutReport]) -> str:
     return table(CUT_HEAD, [*rows, ["**all**", "", f"**{cuts}**", "", "", f"**{failures}**"]])
 
 
-def report(tallies: Sequence[Tally], reports: Sequence[CutReport], elapsed_s: float) -> str:
+def report(
+    tallies: Sequence[Tally],
+    connections: Sequence[CutTally],
+    reports: Sequence[CutReport],
+    elapsed_s: float,
+) -> str:
     """Return what goes into the page."""
     python, linux = platform.python_version(), platform.release().partition("-")[0]
     text = (
@@ -79,6 +113,8 @@ def report(tallies: Sequence[Tally], reports: Sequence[CutReport], elapsed_s: fl
     )
     if tallies:
         text += f"\n### Killed and failed system calls\n\n{killpoint_table(tallies)}"
+    if connections:
+        text += f"\n### Cut connections\n\n{connection_table(connections)}"
     if reports:
         text += f"\n### Power cuts\n\n{cut_table(reports)}"
     return text

@@ -27,6 +27,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import mutants
 
+import collector.cli.collect  # noqa: F401 - before the first fork
 from collector.cli.main import main
 from collector.custody import watch
 

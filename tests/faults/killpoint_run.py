@@ -52,8 +52,8 @@ def run_point(program: Program, template: Stage, point: Point, work: Path) -> Ve
             options = _options(point, stage)
             ran = program.run(stage.config, "collect", strace=options, thread=point.call.thread)
         _judge_run(verdict, ran, stage)
-        _judge_custody(verdict, stage, "after the fault")
-        _recover(verdict, program, stage)
+        judge_custody(verdict, stage, "after the fault")
+        recover(verdict, program, stage)
     except (OSError, AssertionError, ValueError) as error:
         verdict.wrong.append(f"{type(error).__name__}: {error}")
     stage.remove()
@@ -105,7 +105,7 @@ def _kept_by_sqlite(point: Point, ran: Ran) -> bool:
     return directory or (point.call.where.startswith("ledger.db") and ran.returncode == 0)
 
 
-def _judge_custody(verdict: Verdict, stage: Stage, when: str) -> Archived:
+def judge_custody(verdict: Verdict, stage: Stage, when: str) -> Archived:
     """Count what is in neither place, what is there twice, what was deleted unproven."""
     found = read_archive(stage.archive)
     left = stage.left()
@@ -127,7 +127,7 @@ def _judge_custody(verdict: Verdict, stage: Stage, when: str) -> Archived:
     return found
 
 
-def _recover(verdict: Verdict, program: Program, stage: Stage) -> None:
+def recover(verdict: Verdict, program: Program, stage: Stage) -> None:
     """Start again as after a restart, two days later, until all is done; then look again."""
     for _ in range(RECOVERY_RUNS_MAX):
         ran = program.run(stage.config, "collect", clock_ahead_s=CLOCK_AHEAD_S)
@@ -160,7 +160,7 @@ def _verify(program: Program, stage: Stage) -> list[dict[str, object]]:
 
 def _judge_entries(verdict: Verdict, stage: Stage) -> None:
     """In the end every arrival has exactly one entry, and nothing waits any more."""
-    found = _judge_custody(verdict, stage, "after recovery")
+    found = judge_custody(verdict, stage, "after recovery")
     if left := stage.left():
         verdict.wrong.append(f"after recovery: {left.total()} messages are still in the mailbox")
     entries = Counter(row["digest"] for row in found.rows)

@@ -202,3 +202,17 @@ def unfetched_is_forgotten() -> None:
         return due
 
     replace(Ledger, "due", make)
+
+
+@mutant
+def log_before_segment() -> None:
+    """Events get their leaves before a segment holds them."""
+    from collector.custody.intake import Intake
+
+    def log_events(self) -> None:
+        with self.turn():
+            while events := self.ledger.unlogged_events():
+                self.ledger.log_events(events)
+                self.writer.append_events(events)
+
+    replace(Intake, "_log_events", lambda _original: log_events)

@@ -21,6 +21,8 @@ from pathlib import Path
 
 import mutants
 import scenarios
+from connection_cut import SCENARIOS as CUT_SCENARIOS
+from connection_cut import run_cuts
 from disks import DisksUnavailableError, require_disks, scratch_directory
 from fault_report import FAULTS, PAGE, report, write_page
 from fault_server import running_server
@@ -33,8 +35,11 @@ PROBLEMS_SHOWN = 30
 def arguments() -> argparse.Namespace:
     """Return what the command line asks for."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--only", choices=("killpoints", "powercuts"))
+    parser.add_argument("--only", choices=("killpoints", "connections", "powercuts"))
     parser.add_argument("--points", type=int, default=0, help="per scenario; 0: all")
+    parser.add_argument(
+        "--connections", type=int, default=150, help="cut in each scenario and direction"
+    )
     parser.add_argument("--cuts", type=int, default=3000, help="over all file systems")
     parser.add_argument("--seed", type=int, default=1, help="of the choice of cuts")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
@@ -53,25 +58,28 @@ def main() -> int:
     mutant = os.environ.get("COLLECTOR_MUTANT", "")
     mutants.apply_from_environment()
     began_s = time.monotonic()
-    tallies, reports = [], []
+    tallies, cut_tallies, reports = [], [], []
     with (
         running_server() as server,
         scratch_directory() as work,
         Workers(wanted.jobs, work) as workers,
     ):
-        if wanted.only != "powercuts":
+        if wanted.only in {None, "killpoints"}:
             for each in scenarios.ALL:
                 tallies += run_killpoints([each], server, workers, work, wanted.points, say)
                 if mutant and tallies[-1].wrong:
                     break
-        if wanted.only != "killpoints":
+        if wanted.only in {None, "connections"}:
+            count = wanted.connections
+            cut_tallies = run_cuts(CUT_SCENARIOS, server, workers, work, count, say)
+        if wanted.only in {None, "powercuts"}:
             require_disks()
             each = wanted.cuts // 9  # three file systems; the store alone is twice as quick
             cuts = {COLLECTOR: each, STORE: 2 * each}
             reports = run_powercuts(server, workers, work, cuts, wanted.seed, progress=say)
-    text = report(tallies, reports, time.monotonic() - began_s)
+    text = report(tallies, cut_tallies, reports, time.monotonic() - began_s)
     print(text)
-    problems = [line for tally in tallies for line in tally.wrong]
+    problems = [line for tally in [*tallies, *cut_tallies] for line in tally.wrong]
     problems += [
         f"{each.workload} {each.file_system} {line}" for each in reports for line in each.failures
     ]

@@ -37,7 +37,8 @@ SUITES: dict[str, Sequence[str]] = {
     "failed fsync": (*PYTEST, "tests/faults/test_failed_fsync.py"),
     "disk trouble": (*PYTEST, "tests/faults/test_disk_trouble.py", ROTTEN),
 }
-PASSED, FAILED = 0, 1
+PASSED, FAILED, STOPPED = 0, 1, 2
+"""What pytest ends with; it is stopped at the first failure of a worker."""
 SUITE_S_MAX = 1200
 
 
@@ -59,10 +60,22 @@ def run_suite(command: Sequence[str], mutant: str) -> int:
     return ran.returncode
 
 
+def check_applies(mutant: str) -> None:
+    """See that a mistake still finds what it changes; what it breaks by that is not found.
+
+    Raises:
+        CalledProcessError: it does not.
+    """
+    apply = "import mutants; mutants.apply_from_environment()"
+    environment = {**os.environ, "COLLECTOR_MUTANT": mutant}
+    subprocess.run((sys.executable, "-c", apply), cwd=HERE, env=environment, check=True)
+
+
 def look(mutant: str, suites: dict[str, Sequence[str]]) -> list[str]:
     """Return what each suite says of one mistake."""
+    check_applies(mutant)
     began_s = time.monotonic()
-    said = {FAILED: "found", PASSED: ""}
+    said = {FAILED: "found", STOPPED: "found", PASSED: ""}
     codes = [run_suite(command, mutant) for command in suites.values()]
     elapsed_s = time.monotonic() - began_s
     cells = [said.get(code, f"exit {code}") for code in codes]

@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from connection_cut import CutTally
 from fault_report import FAULTS, MUTANTS, PAGE, report, write_page
 from killpoint_run import Verdict
 from killpoint_suite import Tally
@@ -48,9 +49,12 @@ def test_a_run_is_added_up_and_told() -> None:
         verdict = Verdict(Point(ALL[0], call, how), fired=True, lost=lost)
         tally.add(verdict)
     tally.add(Verdict(Point(ALL[0], call, KILL), fired=False))
-    text = report([tally], [CutReport("store alone", "xfs", cuts=7, failures=["x"])], 60.0)
+    cut = CutTally("batch-exchange", "to the server", 900, cuts=5, lost=1)
+    reports = [CutReport("store alone", "xfs", cuts=7, failures=["x"])]
+    text = report([tally], [cut], reports, 60.0)
     assert "| batch-plain | 1 | 1 | 1 | 1 | 0 | 0 | 0 | 0 |" in text
     assert "| **all** | **1** | **1** | **1** | **1** |" in text
+    assert "| batch-exchange | to the server | 900 | 5 | 1 | 0 | 0 | 0 |" in text
     assert "| store alone | xfs | 7 | 0 | 0 | 1 |" in text
     assert len(tally.missed) == 1
 

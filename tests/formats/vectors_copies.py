@@ -203,6 +203,13 @@ def _copies() -> list[Vector]:
             sender="real@supplier.example",
         ),
         _copy(
+            "copy-sender-header-and-path",
+            "What somebody configured counts before Return-Path.",
+            path + b"X-MailFrom: <real@supplier.example>\r\n" + RECEIVED + ORIGINAL,
+            {"sender_headers": ["X-MailFrom"]},
+            sender="real@supplier.example",
+        ),
+        _copy(
             "copy-null-sender",
             "The empty envelope sender.",
             headed(b"").replace(path, b"Return-Path: <>\r\n"),

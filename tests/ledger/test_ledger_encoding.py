@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
@@ -186,6 +186,38 @@ def test_equal_receipts_and_only_they_have_equal_leaves(one: Receipt, other: Rec
     assert facts["fetch_flags"] == list(one.fetch_flags)
     assert facts["mailbox"] == one.ref.mailbox.name
     assert len(facts) == len(asdict(one)) + 4, "ref is four facts, and the form has a name"
+
+
+stored_values = st.none() | st.integers(-2, 2**63 - 1) | texts | st.booleans() | st.floats()
+
+
+def stored(receipt: Receipt) -> dict:
+    """Return the columns of a receipt as SQLite gives them back."""
+    mailbox = receipt.ref.mailbox
+    row = rows.receipt_row(receipt, 1) | {
+        "mailbox": encoding.encode_text(mailbox.name),
+        "folder": encoding.encode_text(mailbox.folder),
+        "quarantined": int(receipt.quarantined),
+    }
+    return {name: row[name] for name in encoding.STORED_ENTRY}
+
+
+@given(receipts, st.dictionaries(st.sampled_from(encoding.STORED_ENTRY), stored_values))
+def test_a_plain_row_gives_the_leaf_of_the_receipt(one: Receipt, changed: dict) -> None:
+    """The quick way agrees with the other one, or says that it cannot tell."""
+    for row in (stored(one), stored(one) | changed):
+        try:
+            quick = encoding.plain_entry_leaf(list(row.values()))
+        except TypeError:
+            quick = None
+        assert quick is None or quick == encoding.stored_entry_leaf(row)
+
+
+def test_an_ordinary_row_is_plain() -> None:
+    """Or the quick way would never be taken."""
+    receipt = replace(pending_of(1).receipt, fetch_flags=())
+    quick = encoding.plain_entry_leaf(list(stored(receipt).values()))
+    assert quick == encoding.entry_leaf(receipt)
 
 
 @given(st.dictionaries(texts, json_values, max_size=4), st.randoms())

@@ -206,12 +206,14 @@ def test_accounting_begins_again_when_uids_do(ledger: Ledger) -> None:
 
 def test_observe_tells_what_changed_since_the_poll_before(ledger: Ledger) -> None:
     """The first poll is compared with nothing; renumbering and restoring are told once."""
-    nothing = Observation(None, None, ())
-    assert ledger.observe(listing_of([1], uidnext=50), NOW) == nothing
-    assert ledger.observe(listing_of([1], uidnext=40), NOW) == Observation(None, 50, ())
+    assert ledger.observe(listing_of([1], uidnext=50), NOW) == Observation(None, None, ())
+    nothing = Observation(None, None, (), polled_before=NOW)
+    assert ledger.observe(listing_of([1], uidnext=40), NOW) == Observation(
+        None, 50, (), polled_before=NOW
+    )
     assert ledger.observe(listing_of([1], uidnext=40), NOW) == nothing
     renumbered = listing_of([1], uidnext=2, uidvalidity=8)
-    assert ledger.observe(renumbered, NOW) == Observation(EPOCH, None, ())
+    assert ledger.observe(renumbered, NOW) == Observation(EPOCH, None, (), polled_before=NOW)
     assert ledger.observe(renumbered, NOW) == nothing
     (status,) = ledger.mailbox_status()
     assert (status.mailbox, status.waiting_count, status.polled_at) == (INBOX, 1, NOW)

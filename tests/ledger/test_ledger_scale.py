@@ -24,8 +24,9 @@ from ledger_samples import (
 
 from collector.domain.custody import Summary
 from collector.domain.mailbox import MessageRef
-from collector.ledger import entries, polls
+from collector.ledger import accounting, entries, polls
 from collector.ledger.ledger import Ledger
+from collector.ledger.query import Filter
 from collector.store.durable import sync_directory
 
 SMALL, LARGE = 300, 6_000
@@ -90,11 +91,18 @@ QUESTIONS: dict[str, Callable[[Ledger], object]] = {
     "observe": lambda ledger: ledger.observe(listing_of([], uidnext=99_999), NOW),
     "note_cycle": lambda ledger: ledger.note_cycle(INBOX, NOW, Summary(), ""),
     "clear": lambda ledger: ledger.clear([proof_of(ledger.held(refs_of(ledger))[0])]),
+    "horizon": lambda ledger: ledger.accounts.horizon(INBOX),
+    "exposure": lambda ledger: ledger.accounts.exposure(NOW - timedelta(days=1), most=100),
     "mailbox_status": lambda ledger: ledger.mailbox_status(),
     "set_aside_count": lambda ledger: ledger.set_aside_count(),
     "record": lambda ledger: ledger.record(17),
+    "record, the last": lambda ledger: ledger.record(ledger.last_seq()),
+    "records, the last": lambda ledger: list(ledger.records(Filter(seq_from=ledger.last_seq()))),
+    "records, one near the end": lambda ledger: list(
+        ledger.records(Filter(seq_from=ledger.last_seq() - 50, seq_to=ledger.last_seq() - 50))
+    ),
+    "count, the last": lambda ledger: ledger.count(Filter(seq_from=ledger.last_seq())),
     "events": lambda ledger: ledger.events(since=NOW - timedelta(days=7)),
-    "commit": lambda ledger: commit(ledger, 1),
 }
 
 
@@ -110,6 +118,14 @@ def test_a_question_costs_the_same_in_a_large_archive(
     assert many <= few + 5
 
 
+def test_a_commit_costs_the_same_in_a_large_archive(archives: list[Ledger]) -> None:
+    """But for the height of the tree: its right edge is read, a node for each level."""
+    few, many = (
+        min(steps(each, lambda each=each: commit(each, 1)) for _ in range(4)) for each in archives
+    )
+    assert many <= 1.5 * few
+
+
 def test_a_growing_question_is_seen(archives: list[Ledger]) -> None:
     """The measure itself works: what reads every entry costs more in a large archive."""
     small, large = archives
@@ -121,6 +137,7 @@ def test_a_growing_question_is_seen(archives: list[Ledger]) -> None:
     ("sql", "values_count", "index"),
     [
         (polls.OPEN_ENTRIES, 1, "COVERING INDEX entries_open"),
+        (accounting.OPEN_UIDS, 2, "COVERING INDEX entries_open"),
         (polls._open_uids(3), 5, "COVERING INDEX entries_open"),
         (entries._held(3), 5, "INDEX entries_open"),
         (entries._first_with_digest(3), 3, "COVERING INDEX entry_blob_digest"),

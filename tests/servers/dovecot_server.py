@@ -12,6 +12,7 @@ from base64 import b64encode
 from dataclasses import dataclass
 from pathlib import Path
 
+from bearer_tokens import take_tokens
 from imap_eyes import PASSWORD, ImapUser
 from throwaway import (
     HOST,
@@ -43,6 +44,7 @@ class Options:
         quota_mib: of every user.
         connections_max: of one user.
         password: of every user.
+        tokens: access tokens are taken, too (``bearer_tokens``).
     """
 
     hidden: tuple[str, ...] = ()
@@ -50,6 +52,7 @@ class Options:
     quota_mib: int = 8192
     connections_max: int = 40
     password: str = PASSWORD
+    tokens: bool = False
 
 
 class DovecotServer:
@@ -95,6 +98,8 @@ class DovecotServer:
             "format": self.options.mail_format,
             "quota_mib": self.options.quota_mib,
             "connections_max": self.options.connections_max,
+            "mechanisms": " xoauth2 oauthbearer" if self.options.tokens else "",
+            "oauth": take_tokens(self.root, self.version) if self.options.tokens else "",
             "password": b64encode(self.options.password.encode()).decode(),
         }
         text = template.read_text(encoding="utf-8")

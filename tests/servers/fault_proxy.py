@@ -23,9 +23,11 @@ from dataclasses import dataclass, replace
 from typing import Self
 
 from imap_eyes import ImapUser
+from played_imap import spread
 from throwaway_ca import ThrowawayCa
 
 LITERAL = re.compile(rb"\{(\d+)\}\r\n$")
+ABOUT_UID = re.compile(rb"\* \d+ FETCH \(.*\bUID (\d+)")
 CLIENT_LITERAL = re.compile(rb"\{(\d+)(\+?)\}\r\n$")
 PIECE_BYTES = 64 * 1024
 
@@ -385,14 +387,28 @@ class _Side:
         return piece
 
 
+@dataclass(slots=True)
+class _Command:
+    """A command that the server has, and has not ended.
+
+    Attributes:
+        uids: what it asks for, when it is a UID FETCH.
+        literals_count: literals of its answer so far.
+    """
+
+    tag: bytes
+    actions: list[Action]
+    uids: frozenset[int]
+    literals_count: int = 0
+
+
 class Wires:
     """One connection in one thread: a TLS socket must not be used by two at once."""
 
     def __init__(self, proxy: FaultProxy, client: ssl.SSLSocket, server: ssl.SSLSocket) -> None:
         self._proxy = proxy
         self._client, self._server = _Side(client), _Side(server)
-        self._outstanding: deque[tuple[bytes, list[Action]]] = deque()
-        self._literals_counted: tuple[bytes, int] = (b"", 0)
+        self._outstanding: deque[_Command] = deque()
         self.bytes_per_s = 0.0
 
     def run(self) -> None:
@@ -438,7 +454,9 @@ class Wires:
         actions = self._proxy.actions_for(command.decode("latin-1"))
         passes = [action.command(self, tag) for action in actions]
         if all(passes):
-            self._outstanding.append((tag, actions))
+            found = re.search(rb"UID FETCH ([\d:,]+) ", command)
+            uids = frozenset(spread(found[1].decode()) if found else ())
+            self._outstanding.append(_Command(tag, actions, uids))
             self._server.sock.sendall(line)
             while literal := CLIENT_LITERAL.search(line):
                 if not literal[2]:
@@ -448,31 +466,39 @@ class Wires:
                 self._server.sock.sendall(line)
 
     def _downwards(self, line: bytes) -> None:
-        tag, actions = self._outstanding[0] if self._outstanding else (b"", [])
-        if tag and line.startswith(tag + b" "):
-            self._outstanding.popleft()
-        shown = self._shown(line, tag, actions)
+        command = self._whose(line)
+        shown = self._shown(line, command)
         while literal := LITERAL.search(line):
             raw = self._server.read(int(literal[1]))
             if shown is not None:
-                self._send_literal(LITERAL.sub(b"", shown), raw, tag, actions)
+                self._send_literal(LITERAL.sub(b"", shown), raw, command)
             line = self._server.line()
-            shown = self._shown(line, tag, actions) if shown is not None else None
+            shown = self._shown(line, command) if shown is not None else None
         if shown is not None:
             self.to_client(shown)
 
-    def _shown(self, line: bytes, tag: bytes, actions: list[Action]) -> bytes | None:
+    def _whose(self, line: bytes) -> _Command:
+        """Return the command a line answers: by tag, by UID, else the oldest."""
+        for each in self._outstanding:
+            if line.startswith(each.tag + b" "):
+                self._outstanding.remove(each)
+                return each
+        if found := ABOUT_UID.match(line):
+            for each in self._outstanding:
+                if int(found[1]) in each.uids:
+                    return each
+        return self._outstanding[0] if self._outstanding else _Command(b"", [], frozenset())
+
+    def _shown(self, line: bytes, command: _Command) -> bytes | None:
         shown: bytes | None = line
-        for action in actions:
-            shown = None if shown is None else action.line(self, shown, tag)
+        for action in command.actions:
+            shown = None if shown is None else action.line(self, shown, command.tag)
         return shown
 
-    def _send_literal(self, head: bytes, raw: bytes, tag: bytes, actions: list[Action]) -> None:
-        last_tag, number = self._literals_counted
-        number = number + 1 if last_tag == tag else 1
-        self._literals_counted = (tag, number)
-        for action in actions:
-            changed = action.literal(self, head, raw, number)
+    def _send_literal(self, head: bytes, raw: bytes, command: _Command) -> None:
+        command.literals_count += 1
+        for action in command.actions:
+            changed = action.literal(self, head, raw, command.literals_count)
             if changed is not None:
                 self.to_client(changed)
                 return

@@ -23,6 +23,9 @@ from throwaway_ca import ThrowawayCa
 Answer = Callable[[str], Iterable[bytes]]
 """From the command without its tag to the lines, with ends; the tagged line is added."""
 
+LATER = b"{later}"
+"""As the only line: the command is not answered now."""
+
 
 class PlayedImap:
     """A running server, in threads of this process.
@@ -34,8 +37,9 @@ class PlayedImap:
         ca: whose certificate is shown after STARTTLS.
 
     Attributes:
-        commands: every command seen, without its tag.
+        commands: every command seen, without its tag; ``tags`` has the tags.
         deaf: what is sent to it is not answered any more.
+        continued: the tagged status after a line without a command (DONE, or SASL).
     """
 
     def __init__(
@@ -54,8 +58,10 @@ class PlayedImap:
         self._greeting = greeting
         self._ca = ca
         self.commands: list[str] = []
+        self.tags: list[bytes] = []
         self.connections_count = 0
         self.deaf = False
+        self.continued = b"OK done"
         self._open: list[socket.socket] = []
 
     def __enter__(self) -> Self:
@@ -92,9 +98,10 @@ class PlayedImap:
                 if self.deaf:
                     continue
                 if not command:
-                    sock.sendall(last_tag + b" OK done\r\n")  # DONE
+                    sock.sendall(last_tag + b" " + self.continued + b"\r\n")
                     continue
                 last_tag = tag
+                self.tags.append(tag)
                 self.commands.append(command.decode("latin-1"))
                 self._answer(sock, tag, self.commands[-1])
                 if command == b"STARTTLS" and self._ca is not None:
@@ -116,6 +123,8 @@ class PlayedImap:
         else:
             pieces = self._usual(command)
         for piece in pieces:
+            if piece == LATER:
+                return
             sock.sendall(piece.replace(b"{tag}", tag))
             if piece.startswith((b"{tag} ", b"+ ")):
                 return
@@ -156,12 +165,15 @@ class PlayedImap:
         return (int(found[1]), int(found[2])) if found else (1, 2**32)
 
     def _fetched(self, uids: str, items: str) -> Iterator[bytes]:
-        for uid in spread(uids):
+        newest = str(self._uids[-1]) if self._uids else "0"
+        for uid in spread(uids.replace("*", newest)):
             if uid in self._uids:
                 number = self._uids.index(uid) + 1
                 line = b"* %d FETCH (UID %d RFC822.SIZE %d" % (number, uid, self._size_bytes)
-                if "FLAGS" in items:
+                if "FLAGS" in items and "INTERNALDATE" not in items:
                     line = b"* %d FETCH (UID %d FLAGS ()" % (number, uid)
+                if "INTERNALDATE" in items:
+                    line += b' INTERNALDATE "01-Nov-2026 12:00:00 +0000"'
                 if "BODY" in items:
                     line += b" BODY[] {%d}\r\n" % self._size_bytes + b"x" * self._size_bytes
                 yield line + b")\r\n"

@@ -16,7 +16,8 @@ from collector.domain.mailbox import Announced, Fetched, MailboxId, MessageRef
 from collector.formats.unwrap import unwrap
 from collector.service.assemble import House, open_house
 from collector.service.evidence import known_keys
-from collector.service.verify import Wanted, verify
+from collector.service.selection import Wanted
+from collector.service.verify import verify
 
 NOW = datetime(2026, 3, 4, 5, 6, 7, 89, tzinfo=UTC)
 INBOX = MailboxId("journal", "INBOX")
@@ -50,8 +51,8 @@ def settings(tmp_path: Path) -> Settings:
 
 def found(settings: Settings, **wanted: object) -> list[str]:
     """Return what is found, as (entry, what)."""
-    _done, problems = verify(settings, Wanted(**wanted), lambda _done, _total: None)
-    return [f"{each.seq or each.subject}: {each.what}" for each in problems]
+    verified = verify(settings, Wanted(**wanted), lambda _done, _total: None)
+    return [f"{each.seq or each.subject}: {each.what}" for each in verified.problems]
 
 
 def tamper(settings: Settings, sql: str) -> None:
@@ -65,7 +66,7 @@ def test_a_sound_archive_has_no_problems(settings: Settings) -> None:
         assert found(settings, **wanted) == []
     key = str(known_keys(settings.archive.path)[0])
     assert found(settings, keys=(key,)) == []
-    assert verify(settings, Wanted(), lambda _done, _total: None)[0] == 6
+    assert verify(settings, Wanted(), lambda _done, _total: None).entries == 6
 
 
 CHANGES = [

@@ -15,6 +15,7 @@ from source_samples import account_of, letter, proofs_of
 
 from collector.domain.blob import Digest
 from collector.domain.mailbox import Announced, Fetched, MessageRef, Removal, Unfetched
+from collector.source import handover
 from collector.source.account import Limits
 from collector.source.imap import ImapMailbox
 
@@ -107,6 +108,21 @@ class MailboxContract:
         answers = everything(mailbox)
         assert {uid: whole(answer) for uid, answer in answers.items()} == held
         assert list((place.tmp_path / "spool").iterdir()) == []
+        mailbox.close()
+
+    def test_many_commands_are_answered_over_one_connection(
+        self, place: Place, monkeypatch
+    ) -> None:
+        """Two are always under way; whatever the server ends first, nothing is mixed up."""
+        monkeypatch.setattr(handover, "COMMAND_MESSAGES_MAX", 3)
+        raws = [letter(number, 40_000 if number % 5 == 0 else 0) for number in range(40)]
+        held = place.fill(*raws)
+        mailbox = place.mailbox()
+        mailbox.poll()
+        session = mailbox._connection.current
+        answers = everything(mailbox)
+        assert mailbox._connection.current is session
+        assert {uid: whole(answer) for uid, answer in answers.items()} == held
         mailbox.close()
 
     def test_what_is_not_there_is_announced_without_a_size(self, place: Place) -> None:

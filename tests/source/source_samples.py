@@ -19,7 +19,7 @@ PROVEN_AT = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
 
 
 def account_of(user: ImapUser, tmp_path: Path, **changes) -> Account:
-    """Return the account of a user of a throwaway server."""
+    """Return the account of a user of a throwaway server; what is changed is configured."""
     spool_dir = tmp_path / "spool"
     spool_dir.mkdir(exist_ok=True)
     settings = {
@@ -31,6 +31,7 @@ def account_of(user: ImapUser, tmp_path: Path, **changes) -> Account:
         "password": lambda: user.password,
         "ca_file": user.ca,
         "spool_dir": spool_dir,
+        "configured": frozenset(changes),
     }
     return Account(**{**settings, **changes})
 

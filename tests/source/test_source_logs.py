@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import tracemalloc
+from datetime import UTC, datetime
 
 import pytest
 from fault_proxy import Cut, FaultProxy, Rewrite, Rule
@@ -38,7 +39,9 @@ def test_the_most_talkative_log_holds_no_mail_and_no_secret(
             mailbox.wait_for_arrival(0.2, lambda: False)
             mailbox.expunge(proofs_of(listing, [1, 2, 3]), listing.removal)
             mailbox.poll()
-        findings = list(probe(account_of(proxy.user(user), tmp_path), "INBOX"))
+        findings = list(
+            probe(account_of(proxy.user(user), tmp_path), "INBOX", lambda: datetime.now(UTC))
+        )
     assert len(answers) == 3
     told = caplog.text + "".join(capfd.readouterr()) + repr(answers) + repr(findings)
     assert MARK.decode() not in told

@@ -9,7 +9,7 @@ import pytest
 from fault_proxy import FaultProxy, Inject, Reply, Rule
 from source_samples import letter, open_mailbox, proofs_of
 
-from collector.domain.errors import CycleError, LoginError
+from collector.domain.errors import CycleError, LoginError, ThrottledError
 from collector.source.refusal import Complaints, LoginRefused, Refused, clean
 
 BACKOFF = (
@@ -17,15 +17,15 @@ BACKOFF = (
     "[UNAVAILABLE] Server busy. Suggested Backoff Time: 89123 milliseconds",
 )
 TABLE = [
-    *((text, CycleError, 89.123, 89.123) for text in BACKOFF),
-    ("BAD User is authenticated but not connected.", CycleError, 300.0, 3600.0),
+    *((text, ThrottledError, 89.123, 89.123) for text in BACKOFF),
+    ("BAD User is authenticated but not connected.", ThrottledError, 300.0, 3600.0),
     ("NO [UNAVAILABLE] Backend down", CycleError, None, None),
     ("NO [INUSE] Mailbox in use", CycleError, None, None),
     ("NO [SERVERBUG] Internal error", CycleError, None, None),
     ("NO Server Unavailable. 15", CycleError, None, None),
     (
         "NO [OVERQUOTA] Account exceeded command or bandwidth limits. (Failure)",
-        CycleError,
+        ThrottledError,
         3600.0,
         86400.0,
     ),
@@ -60,6 +60,18 @@ def test_a_text_has_its_class_and_its_waiting_time(text, kind, first_s, again_s)
         assert error.retry_after_s == wait_s
     complaints.forget()
     assert complaints.translated(Refused(text), "it failed", "x").retry_after_s == first_s
+
+
+def test_a_throttle_is_gone_on_with_after_a_restart() -> None:
+    """What an earlier run was told counts: the same complaint is not the first one."""
+    text = "NO [OVERQUOTA] Account exceeded command or bandwidth limits. (Failure)"
+    first = Complaints().translated(Refused(text), "it failed", "journal")
+    assert isinstance(first, ThrottledError)
+    complaints = Complaints()
+    complaints.resume(first.throttle)
+    again = complaints.translated(Refused(text), "it failed", "journal")
+    assert (first.retry_after_s, again.retry_after_s) == (3600.0, 86400.0)
+    complaints.resume("something unknown")
 
 
 def test_every_known_complaint_has_a_hint() -> None:

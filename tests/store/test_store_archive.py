@@ -281,3 +281,19 @@ def test_a_walk_from_the_last_blob_reads_only_what_came_since(tmp_path):
     everything = list(archive.scan())
     assert list(archive.scan_from(None)) == everything
     assert list(archive.scan_from(blobs[3])) == everything[3:]
+
+
+@pytest.mark.parametrize("removed", [True, False], ids=["open one gone", "both there"])
+def test_a_walk_from_a_segment_that_was_sealed_meanwhile_misses_nothing(tmp_path, removed):
+    """The ledger still names the open one: all of the sealed one is walked, and what follows."""
+    with ArchiveWriter.open(tmp_path) as writer:
+        blobs = [store(writer, seq, [b"message %d" % seq])[0] for seq in range(1, 4)]
+        opened = segment_file(tmp_path).read_bytes()
+        writer.roll(0)
+        store(writer, 4, [b"message 4"])
+        seal_all(writer)
+    if not removed:  # a crash came between the two
+        segment_file(tmp_path).write_bytes(opened)
+    found = list(Archive(tmp_path).scan_from(blobs[2]))
+    seqs = [each.receipt.seq for each in found if isinstance(each, StoredReceipt)]
+    assert seqs == [1, 2, 3, 4]

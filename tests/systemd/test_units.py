@@ -11,6 +11,8 @@ import typer.main
 from throwaway import found
 
 from collector.cli.main import app
+from collector.config import load
+from collector.service.assemble import open_house
 from collector.service.exit_code import ExitCode
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -66,7 +68,7 @@ def test_a_service_is_exposed_little(unit):
 
 
 @pytest.mark.parametrize("unit", SERVICES, ids=name_of)
-def test_both_services_are_hardened_alike(unit):
+def test_all_services_are_hardened_alike(unit):
     """From the user down to the limits the units are the same."""
     first, mine = (
         each.read_text(encoding="utf-8").partition("User=collector\n")[2].partition("\n[")[0]
@@ -96,10 +98,32 @@ def test_a_broken_archive_stays_down():
     assert f'"$$EXIT_STATUS" = {ExitCode.BROKEN:d} ||' in afterwards
 
 
-def test_what_is_normal_is_no_failure():
-    """A backfill that goes on tomorrow, or that found something to look at, has not failed."""
-    (codes,) = values(ROOT / "systemd" / "collector-backfill.service", "SuccessExitStatus")
+@pytest.mark.parametrize("kind", ["backfill", "verify"])
+def test_what_is_normal_is_no_failure(kind):
+    """Work that goes on the next time, or that found something to look at, has not failed."""
+    (codes,) = values(ROOT / "systemd" / f"collector-{kind}.service", "SuccessExitStatus")
     assert {int(code) for code in codes.split()} == {ExitCode.LATER, ExitCode.ATTENTION}
+
+
+def test_the_verification_disturbs_nobody():
+    """It reads when the disk has nothing else to do, and reaches no network."""
+    unit = ROOT / "systemd" / "collector-verify.service"
+    assert values(unit, "IOSchedulingClass") == ["idle"]
+    assert values(unit, "CPUSchedulingPolicy") == ["idle"]
+    assert values(unit, "IPAddressDeny") == ["any"]
+    assert values(unit, "Conflicts") == []
+
+
+def test_the_verification_is_a_command_line_the_program_takes(collector):
+    """Weekly a sample; without any earlier one, everything."""
+    collector.configure()
+    with open_house(load(collector.home / "collector.toml")):
+        pass
+    (line,) = values(ROOT / "systemd" / "collector-verify.service", "ExecStart")
+    arguments = line.partition(" verify ")[2].split()
+    first, second = (collector.run("verify", "--json", *arguments) for _ in range(2))
+    assert (first.code, first.json()["full"]) == (0, True)
+    assert (second.code, second.json()["full"], second.json()["sample"]) == (0, False, 1000)
 
 
 def test_the_credential_is_the_password_file_of_the_example():

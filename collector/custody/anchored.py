@@ -1,0 +1,89 @@
+"""Which checkpoints somebody outside has: one line for each, beside the checkpoints.
+
+Rule: what stands here is never thinned out.  A line is durable before the next
+checkpoint is shown; one that a crash cut off is passed over.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from urllib.parse import quote
+
+from collector.domain.errors import IntegrityError
+from collector.store import durable
+
+NAME = "anchored.txt"
+_LINE = re.compile(r"([0-9]{1,19}) (\S+) \S+")
+_FLAGS = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+@dataclass(frozen=True, slots=True)
+class Anchored:
+    """The record of one archive; ``directory`` is that of its checkpoints."""
+
+    directory: Path
+
+    def add(self, size: int, place: str, now: datetime) -> None:
+        """Write down that ``place`` has the checkpoint of ``size`` leaves, durably.
+
+        Raises:
+            CycleError: the disk is full.
+            IntegrityError: writing failed; nothing is to be relied on any more.
+        """
+        path = self.directory / NAME
+        at = now.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+        line = f"{size} {_word(place)} {at}\n".encode()
+        try:
+            is_new = not path.exists()
+            fd = os.open(path, _FLAGS, durable.FILE_MODE)
+            try:
+                end = os.fstat(fd).st_size
+                is_torn = end > 0 and os.pread(fd, 1, end - 1) != b"\n"
+                durable.write(fd, b"\n" + line if is_torn else line)
+                durable.sync(fd, path)
+            finally:
+                os.close(fd)
+        except OSError as error:
+            raise durable.write_error(error, path) from error
+        if is_new:
+            durable.sync_directory(self.directory)
+
+    def sizes(self) -> set[int]:
+        """Return the sizes of all checkpoints that were anchored.
+
+        Raises:
+            IntegrityError: the record cannot be read.
+        """
+        return {size for size, _place in self._lines()}
+
+    def newest(self, place: str) -> int:
+        """Return the size of the newest checkpoint that ``place`` has, 0 for none.
+
+        Raises:
+            IntegrityError: the record cannot be read.
+        """
+        word = _word(place)
+        return max((size for size, each in self._lines() if each == word), default=0)
+
+    def _lines(self) -> Iterator[tuple[int, str]]:
+        path = self.directory / NAME
+        try:
+            with path.open(encoding="utf-8", errors="replace") as file:
+                for line in file:
+                    if found := _LINE.fullmatch(line.rstrip("\n")):
+                        yield int(found[1]), found[2]
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            what = f"the record of anchored checkpoints cannot be read: {error.strerror}"
+            raise IntegrityError(what, subject=str(path), hint="look at the disk") from error
+
+
+def _word(place: str) -> str:
+    """Return the name of a place as one word."""
+    return quote(place, safe="/:.@#-_")

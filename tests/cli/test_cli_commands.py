@@ -1,0 +1,42 @@
+"""Commands are known by name, and loaded one by one."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from importlib import import_module
+from pkgutil import iter_modules
+
+import typer
+
+import collector.cli
+from collector.cli.main import COMMANDS, app
+
+HEAVY = ("apscheduler", "cryptography.x509", "http.client", "rfc3161_client", "urllib.request")
+"""What `run`, `verify` and `check-proof` need, and collecting does not."""
+
+
+def test_every_command_of_the_package_is_listed() -> None:
+    """No module with a command was forgotten, and each name leads to one."""
+    names = [each.name for each in iter_modules(collector.cli.__path__)]
+    modules = {name: import_module(f"collector.cli.{name}") for name in names}
+    found = {
+        name.rstrip("_").replace("_", "-")
+        for name, module in modules.items()
+        if hasattr(module, "command")
+    }
+    assert sorted(COMMANDS) == sorted(found)
+    commands = typer.main.get_command(app).commands
+    assert [commands[name].name for name in commands] == list(COMMANDS)
+    assert "nothing" not in commands
+
+
+def test_collect_does_not_load_what_others_need() -> None:
+    """Its start and its memory do not grow with commands that are not asked for."""
+    program = (
+        "import sys, typer; from collector.__main__ import cli;"
+        "typer.main.get_command(cli.app).commands['collect'];"
+        f"print([name for name in {HEAVY} if name in sys.modules])"
+    )
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
+    assert ran.stdout == b"[]\n"

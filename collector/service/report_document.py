@@ -95,6 +95,7 @@ def document(told: Report, language: Language) -> Document:
             _days(told, words),
             _custody(told, words),
             _outages(told, words),
+            _stamps(told.outside, words),
             _trouble(told, words),
             _acts(told, words),
         ],
@@ -286,6 +287,14 @@ def _outages(told: Report, words: dict[str, str]) -> Table:
     return Table(
         words["outages"], head, _capped(rows, words, len(head)), nothing=words["outages_none"]
     )
+
+
+def _stamps(outside: Outside, words: dict[str, str]) -> Table:
+    """Return what stamps and copies elsewhere are to be looked at for; as ``verify`` says it."""
+    rows: list[Row] = [(each.subject, each.what) for each in outside.problems]
+    rows += [(each.subject, each.detail) for each in outside.remarks]
+    head = tuple(words["stamps_head"].split(" | "))
+    return Table(words["stamps"], head, _capped(rows, words, len(head)), nothing=words["none"])
 
 
 def _trouble(told: Report, words: dict[str, str]) -> Table:

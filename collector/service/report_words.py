@@ -56,6 +56,7 @@ WORDS: dict[Language, dict[str, str]] = {
         "stamps": "Time stamps",
         "stamps_text": "since the first day: {late} came late, {broken} do not verify, {missing} "
         "checkpoints are dated by none; {anchored} checkpoints were copied elsewhere",
+        "stamps_head": "what | details",
         "verified": "Last full verification",
         "verified_text": "{at}, {broken} broken",
         "unverified": "none",
@@ -172,6 +173,7 @@ WORDS: dict[Language, dict[str, str]] = {
         "stamps": "Zeitstempel",
         "stamps_text": "seit dem ersten Tag: {late} verspätet, {broken} nicht gültig, {missing} "
         "Prüfpunkte datiert keiner; {anchored} Prüfpunkte liegen auch anderswo",
+        "stamps_head": "was | Einzelheiten",
         "verified": "Letzte vollständige Prüfung",
         "verified_text": "{at}, {broken} Fehler",
         "unverified": "keine",

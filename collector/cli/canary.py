@@ -75,7 +75,8 @@ def _status(settings: Settings, paths: list[CanaryPath], *, as_json: bool) -> No
     names = [path.name for path in paths]
     with open_reading(settings) as (archive, ledger):
         now = utc_now()
-        Canaries(settings, archive, ledger, canary_key(settings)).look(now)
+        if not ledger.read_only:
+            Canaries(settings, archive, ledger, canary_key(settings)).look(now)
         facts = [each for each in canary_facts(settings, ledger) if each["path"] in names]
         found = [each for each in canary_alarms(settings, ledger, now) if each.subject in names]
     if as_json:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from collector.domain.canary import Canary, CanaryGrade
-from collector.ledger import models
+from collector.ledger.canary_models import Canary as CanaryRow
 from collector.ledger.database import LedgerDatabase, Row
 from collector.ledger.encoding import (
     decode_instant,
@@ -29,22 +29,22 @@ class Canaries:
 
     def note(self, canary: Canary) -> None:
         """Write a canary down as it is now."""
-        table, row = models.Canary, _row(canary)
+        table, row = CanaryRow, _row(canary)
         with self._database.writing():
             table.delete().where(table.nonce == canary.nonce).execute(self._database)
             self._database.insert(table, [row])
 
     def latest(self, path: str, limit: int) -> list[Canary]:
         """Return the canaries of a path, newest first."""
-        return self._select(models.Canary.path == encode_text(path), limit)
+        return self._select(CanaryRow.path == encode_text(path), limit)
 
     def unclosed(self, limit: int) -> list[Canary]:
         """Return those whose grade is not final, newest first."""
-        return self._select(models.Canary.closed_at.is_null(), limit)
+        return self._select(CanaryRow.closed_at.is_null(), limit)
 
     def _select(self, wanted: Any, limit: int) -> list[Canary]:  # noqa: ANN401 - peewee
-        newest_first = (models.Canary.sent_at.desc(), models.Canary.nonce)
-        query = models.Canary.select().where(wanted).order_by(*newest_first).limit(limit)
+        newest_first = (CanaryRow.sent_at.desc(), CanaryRow.nonce)
+        query = CanaryRow.select().where(wanted).order_by(*newest_first).limit(limit)
         with self._database.reading():
             return [_canary(row) for row in self._database.rows(query)]
 

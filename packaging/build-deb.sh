@@ -5,6 +5,8 @@
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 out=${1:-$here/../dist}
+mkdir -p "$out"
+out=$(cd "$out" && pwd)
 python=${PYTHON:-/usr/bin/python3}
 export PYTHON="$python"
 command -v dpkg-deb >/dev/null || { echo 'dpkg-deb is needed: apt-get install dpkg' >&2; exit 1; }
@@ -21,7 +23,7 @@ sh "$here/beside.sh" "$stage" /usr/bin/collector /usr/lib/systemd/system "$doc/e
 mkdir -p "$stage/usr/bin"
 ln -s ../lib/journal-collector/bin/collector "$stage/usr/bin/collector"
 install -m 0644 "$here/deb/copyright" "$stage$doc/copyright"
-gzip -9n <"$here/../CHANGELOG.md" >"$stage$doc/changelog.gz"
+gzip -9n <"$here/../CHANGELOG.md" >"$stage$doc/CHANGELOG.md.gz"
 
 minor=$("$python" -c 'import sys; print(sys.version_info.minor)')
 version=$(sed -n 's/^__version__ = "\(.*\)"$/\1/p' "$here/../collector/__init__.py")~py3.$minor
@@ -37,6 +39,5 @@ done
 (cd "$stage" && find . -path ./DEBIAN -prune -o -type f -printf '%P\0' | sort -z |
   xargs -0 md5sum) >"$stage/DEBIAN/md5sums"
 
-mkdir -p "$out"
 dpkg-deb --root-owner-group -Zxz --build "$stage" "$out" >/dev/null
 echo "$out/journal-collector_${version}_$arch.deb"

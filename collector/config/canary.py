@@ -64,10 +64,17 @@ class RelaySettings(Section):
         self._directory = context["directory"]
 
     @property
+    def secret_file(self) -> SecretFile | None:
+        """The file of the password, if it lies in one."""
+        if self.password_file is None:
+            return None
+        return SecretFile(self.password_file, self._directory)
+
+    @property
     def password(self) -> Callable[[], str] | None:
         """What tells the password; ``None``: there is no login."""
-        if self.password_file is not None:
-            return PasswordFile(SecretFile(self.password_file, self._directory))
+        if self.secret_file is not None:
+            return PasswordFile(self.secret_file)
         return PasswordCommand(self.password_command) if self.password_command else None
 
     _named = field_validator("name")(staticmethod(_plain_name))

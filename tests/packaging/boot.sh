@@ -34,7 +34,7 @@ say secret
 as_collector cat /etc/collector/imap-password 2>&1 | sed 's/.*: //'
 
 say archive
-as_collector collector verify 2>&1 | tail -1
+as_collector collector verify 2>&1 | sed -n 's/^\(verified .*\) (.*/\1/p'
 echo "entries $count"
 
 say reload

@@ -74,7 +74,9 @@ def load(path: Path) -> Settings:
         file = ConfigFile.model_validate(table, context={"directory": path.parent})
     except ValidationError as error:
         raise _explained(error, table, path) from None
-    return Settings(path, _digest(file), file.archive, file.mailboxes, file.log, file.evidence)
+    return Settings(
+        path, _digest(file), file.archive, file.mailboxes, file.log, file.evidence, file.canary
+    )
 
 
 def _read(path: Path) -> Table:
@@ -115,6 +117,7 @@ def _digest(file: ConfigFile) -> str:
                 "anchor_urls": True,
                 "mail": {"password_command"},
             },
+            "canary": {"smtp": {"__all__": {"password_command"}}},
         },
     )
     return f"sha256:{hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()}"
@@ -170,7 +173,9 @@ def _where(error: ErrorDetails, table: Table) -> str:
                 place, keys = [*place, "[mailbox.oauth]"], keys[1:]
         case ("evidence", "mail", *keys):
             place = ["[evidence.mail]"]
-        case ("archive" | "log" | "evidence" as section, *keys):
+        case ("canary", "smtp" | "path" as part, int(index), *keys):
+            place = [f"[[canary.{part}]] number {index + 1}"]
+        case ("archive" | "log" | "evidence" | "canary" as section, *keys):
             place = [f"[{section}]"]
         case keys:
             keys = list(keys)

@@ -21,6 +21,7 @@ from pydantic import (
     model_validator,
 )
 
+from collector.config.canary import CanarySettings, PathSettings, RelaySettings
 from collector.config.envelopes import EnvelopeSettings
 from collector.config.evidence import EvidenceSettings
 from collector.config.mail import MailSettings
@@ -184,6 +185,9 @@ SECTIONS: dict[str, type[Section]] = {
     "log": LogSettings,
     "evidence": EvidenceSettings,
     "evidence.mail": MailSettings,
+    "canary": CanarySettings,
+    "canary.smtp": RelaySettings,
+    "canary.path": PathSettings,
 }
 
 
@@ -196,6 +200,7 @@ class ConfigFile(Section):
     evidence: Annotated[
         EvidenceSettings, Field(default_factory=lambda: EvidenceSettings.model_validate({}))
     ]
+    canary: CanarySettings = CanarySettings()
 
     @model_validator(mode="after")
     def _each_mailbox_once(self) -> Self:
@@ -210,6 +215,17 @@ class ConfigFile(Section):
                 if other != mailbox.name:
                     what = f"the mailboxes {other} and {mailbox.name} share a folder"
                     raise refused(what, "a folder is collected by one mailbox only")
+        return self
+
+    @model_validator(mode="after")
+    def _canaries_reach_a_mailbox(self) -> Self:
+        known = [mailbox.name for mailbox in self.mailboxes]
+        for path in self.canary.paths:
+            if path.mailbox not in known:
+                what = f"the path {path.name} leads to a mailbox that is not configured"
+                raise refused(
+                    what, f"known: {', '.join(known) or 'none'}", "[[canary.path]] mailbox"
+                )
         return self
 
 
@@ -228,6 +244,7 @@ class Settings:
     mailboxes: Sequence[MailboxSettings]
     log: LogSettings
     evidence: EvidenceSettings
+    canary: CanarySettings
 
 
 def _places(mailbox: MailboxSettings) -> list[tuple[object, ...]]:

@@ -32,6 +32,7 @@ from collector.ledger import (
     status,
 )
 from collector.ledger.accounts import Accounts
+from collector.ledger.canaries import Canaries
 from collector.ledger.database import LedgerDatabase, file_exists, is_read_only
 from collector.ledger.log import Log
 from collector.ledger.migrate import SyncDirectory, check_migrated, is_unmade, migrate
@@ -57,12 +58,14 @@ class Ledger:
     Attributes:
         log: the Merkle tree over entries and events, as it is read.
         throttles: how much the servers of the mailboxes let us have.
+        canaries: our own test mails.
     """
 
     def __init__(self, database: LedgerDatabase) -> None:
         self._database = database
         self.log = Log(database)
         self.accounts = Accounts(database)
+        self.canaries = Canaries(database)
         self.throttles = Throttles(database)
         self._second = LedgerDatabase(database.path, read_only=database.read_only)
 

@@ -23,6 +23,7 @@ from collector.domain.errors import CollectorError, ConfigError, IntegrityError
 from collector.service import exit_code
 from collector.service.acts import Person
 from collector.service.assemble import House, mailbox_jobs, open_house
+from collector.service.canary_job import canary_jobs
 from collector.service.clock import Clock, behind_s
 from collector.service.exit_code import ExitCode
 from collector.service.notify import notify, watchdog_interval_s
@@ -67,6 +68,7 @@ class Daemon:
         jobs: list[Job] = [
             *mailbox_jobs(settings),
             *outside_jobs(settings),
+            *canary_jobs(settings),
             thinning_job(settings),
         ]
         schedule = Schedule(jobs, house.intake, self._halting, self._wake)

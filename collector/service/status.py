@@ -14,6 +14,7 @@ from collector.config import Settings
 from collector.custody.watch import utc_now
 from collector.ledger.ledger import Ledger
 from collector.ledger.query import MailboxStatus
+from collector.service.canary import canary_alarms, canary_facts
 from collector.service.facts import Facts, instant, mailbox_facts
 from collector.store.archive import Archive
 
@@ -53,8 +54,15 @@ def status(settings: Settings, archive: Archive, ledger: Ledger) -> Facts:
         },
         "mailboxes": [mailbox_facts(each) for each in mailboxes],
         "gaps": _gaps(ledger),
+        "canary": canary_facts(settings, ledger),
         "exposure_24h": asdict(ledger.accounts.exposure(utc_now() - timedelta(days=1))),
-        "alarms": [alarm for each in mailboxes for alarm in _alarms(each)],
+        "alarms": [
+            *(alarm for each in mailboxes for alarm in _alarms(each)),
+            *(
+                f"canary {each.subject}: {each.problem}"
+                for each in canary_alarms(settings, ledger, utc_now())
+            ),
+        ],
     }
 
 

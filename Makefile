@@ -17,11 +17,13 @@ export PATH := $(PATH):/usr/sbin:/sbin
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help demo run test test-slow check format lint types layers fix corpus faults mutants bench
-.PHONY: bench-formats fuzz clean tools compiler
+.PHONY: bench-formats fuzz clean tools compiler install deb
 
 help:
 	@echo 'make demo       the whole flow on a built-in mailbox; nothing to configure'
 	@echo 'make run        the same with your mailbox: put a collector.toml beside the Makefile'
+	@echo 'make install    the service, from this checkout, onto this machine (as root)'
+	@echo 'make deb        a Debian package for the release it is built on, in dist/'
 	@echo 'make test       every test but the slow ones; sets up what it needs, Dovecot included'
 	@echo 'make test-slow  the slow ones'
 	@echo 'make check      format, lint, types, layers, tests'
@@ -42,6 +44,16 @@ run: $(VENV)/.runs
 	  echo '  cp collector.example.toml $(CONFIG) && editor $(CONFIG)' >&2; \
 	  echo 'or see it work without one: make demo' >&2; exit 2; }
 	@$(BIN)/collector --config $(CONFIG) run
+
+# Both with the Python of the system, whose libraries they bring; PYTHON names another.
+install deb: export PYTHON := $(if $(filter file,$(origin PYTHON)),/usr/bin/python3,$(PYTHON))
+
+install:
+	@sh packaging/install.sh $(INSTALL)
+
+deb:
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || { $(call install,python3-venv,make deb needs); }
+	@sh packaging/build-deb.sh
 
 test: $(VENV)/.checks tools
 	$(PYTEST) $(FAST)
@@ -88,7 +100,7 @@ bench-formats: $(VENV)/.checks
 	$(BIN)/python tests/formats/bench_formats.py
 
 clean:
-	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 # --- setting up -------------------------------------------------------------------------
 

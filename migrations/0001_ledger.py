@@ -420,6 +420,25 @@ class Notice(Model):
         primary_key = CompositeKey("receiver", "topic")
 
 
+class Canary(Model):
+    """One test mail of ours, and what became of it; ``sent_at`` is written before it leaves."""
+
+    nonce = TextField(primary_key=True)
+    path = TextField()
+    message_id = TextField()
+    sent_at = TextField()
+    accepted_at = TextField(null=True)
+    error = TextField()
+    arrived_at = TextField(null=True)
+    seq = BigIntegerField(null=True)
+    grade = TextField(null=True)
+    closed_at = TextField(null=True, index=True)
+
+    class Meta:
+        table_name = "canaries"
+        indexes = ((("path", "sent_at"), False),)
+
+
 TABLES = (
     Folder,
     Entry,
@@ -445,6 +464,7 @@ TABLES = (
     Reading,
     Alarm,
     Notice,
+    Canary,
 )
 
 

@@ -21,6 +21,20 @@ host = "imap.example.net"
 username = "journal@example.net"
 password_command = ["pass", "show", "journal"]
 poll_interval = "30s"
+
+[canary]
+enabled = true
+[[canary.smtp]]
+name = "ours"
+host = "mail.example.net"
+username = "bird"
+password_command = ["/usr/bin/vault", "hidden-door"]
+[[canary.path]]
+name = "inside"
+smtp = "ours"
+from = "bird@example.net"
+to = ["first@example.net"]
+mailbox = "journal"
 """
 
 
@@ -40,8 +54,11 @@ def test_every_setting_is_there_and_no_secret(tmp_path: Path) -> None:
     assert told["evidence.key_command"][0] == '[".../sign", "<hidden>", "<hidden>"]'
     assert told["evidence.public_key"][0] == "log.example+00000000+AAAA"
     assert told["mailboxes[journal].username"][0] == "<hidden>"
+    assert told["canary.smtp[ours].host"][0] == "mail.example.net"
+    assert told["canary.smtp[ours].password_command"][0] == '[".../vault", "<hidden>"]'
+    assert told["canary.path[inside].to"][0] == '["<hidden>"]'
     text = str(told)
-    for secret in ("4711", "T0KEN", "geheim", "journal@", "show"):
+    for secret in ("4711", "T0KEN", "geheim", "journal@", "show", "bird", "door", "first"):
         assert secret not in text
     assert told["digest"][0].startswith("sha256:")
 

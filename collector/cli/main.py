@@ -20,6 +20,7 @@ from collector.service.exit_code import ExitCode, of_error
 
 COMMANDS = (
     "demo",
+    "init",
     "check",
     "login",
     "run",
@@ -35,6 +36,7 @@ COMMANDS = (
     "report",
     "prove",
     "check-proof",
+    "canary",
     "rebuild",
     "migrate",
 )

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from collector.cli.alarm import print_alarm
+from collector.cli.canary import print_path
 from collector.cli.start import print_json, settings_of
 from collector.service.assemble import open_reading
 from collector.service.facts import Facts
@@ -48,6 +49,8 @@ def _print(facts: Facts) -> None:
         typer.echo(f"  last proof     {each['last_proof_at'] or '-'}")
         typer.echo(f"  entries        {each['entries']} ({states or 'none'})")
         typer.echo(f"  set aside      {each['set_aside']}, quarantined {each['quarantined']}")
+    for path in facts["canary"]:
+        print_path(path)
     exposure = facts["exposure_24h"]
     if exposure["count"]:
         typer.echo(

@@ -83,6 +83,7 @@ def load(path: Path) -> Settings:
         file.evidence,
         file.alarms,
         file.metrics,
+        file.canary,
     )
 
 
@@ -124,6 +125,7 @@ def _digest(file: ConfigFile) -> str:
                 "anchor_urls": True,
                 "mail": {"password_command"},
             },
+            "canary": {"smtp": {"__all__": {"password_command"}}},
         },
     )
     return f"sha256:{hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()}"
@@ -179,7 +181,9 @@ def _where(error: ErrorDetails, table: Table) -> str:
                 place, keys = [*place, "[mailbox.oauth]"], keys[1:]
         case ("evidence", "mail", *keys):
             place = ["[evidence.mail]"]
-        case ("archive" | "log" | "evidence" | "alarms" | "metrics" as section, *keys):
+        case ("canary", "smtp" | "path" as part, int(index), *keys):
+            place = [f"[[canary.{part}]] number {index + 1}"]
+        case ("archive" | "log" | "evidence" | "alarms" | "metrics" | "canary" as section, *keys):
             place = [f"[{section}]"]
         case keys:
             keys = list(keys)

@@ -22,6 +22,7 @@ from pydantic import (
 )
 
 from collector.config.alarms import AlarmSettings, CalendarSettings, MetricsSettings
+from collector.config.canary import CanarySettings, PathSettings, RelaySettings
 from collector.config.envelopes import EnvelopeSettings
 from collector.config.evidence import EvidenceSettings
 from collector.config.mail import MailSettings
@@ -187,6 +188,9 @@ SECTIONS: dict[str, type[Section]] = {
     "evidence.mail": MailSettings,
     "alarms": AlarmSettings,
     "metrics": MetricsSettings,
+    "canary": CanarySettings,
+    "canary.smtp": RelaySettings,
+    "canary.path": PathSettings,
 }
 
 
@@ -201,6 +205,7 @@ class ConfigFile(Section):
     ]
     alarms: AlarmSettings = AlarmSettings()
     metrics: MetricsSettings = MetricsSettings()
+    canary: CanarySettings = CanarySettings()
 
     @model_validator(mode="after")
     def _each_mailbox_once(self) -> Self:
@@ -215,6 +220,17 @@ class ConfigFile(Section):
                 if other != mailbox.name:
                     what = f"the mailboxes {other} and {mailbox.name} share a folder"
                     raise refused(what, "a folder is collected by one mailbox only")
+        return self
+
+    @model_validator(mode="after")
+    def _canaries_reach_a_mailbox(self) -> Self:
+        known = [mailbox.name for mailbox in self.mailboxes]
+        for path in self.canary.paths:
+            if path.mailbox not in known:
+                what = f"the path {path.name} leads to a mailbox that is not configured"
+                raise refused(
+                    what, f"known: {', '.join(known) or 'none'}", "[[canary.path]] mailbox"
+                )
         return self
 
 
@@ -235,6 +251,7 @@ class Settings:
     evidence: EvidenceSettings
     alarms: AlarmSettings
     metrics: MetricsSettings
+    canary: CanarySettings
 
 
 def _places(mailbox: MailboxSettings) -> list[tuple[object, ...]]:

@@ -55,6 +55,9 @@ def _flat(table: dict[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:
     for key, value in table.items():
         if isinstance(value, dict):
             yield from _flat(value, f"{prefix}{key}.")
+        elif isinstance(value, list) and value and isinstance(value[0], dict):
+            for number, item in enumerate(value, 1):
+                yield from _flat(item, f"{prefix}{key}[{item.get('name', number)}].")
         else:
             yield f"{prefix}{key}", value
 

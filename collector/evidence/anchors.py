@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import os
 import smtplib
-import socket
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -23,7 +22,8 @@ from typing import Protocol
 
 from collector.domain.errors import ConfigError, CycleError
 from collector.domain.evidence import SignedCheckpoint
-from collector.evidence.web import Address, Deadline, Limits, is_loopback, post, tls_context
+from collector.evidence.submission import Relay, Security, connected, reason
+from collector.evidence.web import Address, Deadline, Limits, is_loopback, post
 
 NOTE_TYPE = "text/plain; charset=utf-8"
 ANCHOR_FILE_MODE = 0o644
@@ -124,7 +124,7 @@ class MailAnchor:
     port: int
     sender: str
     recipients: tuple[str, ...]
-    security: str = "tls"
+    security: Security = "tls"
     username: str = ""
     password: str = field(default="", repr=False)
     ca_file: Path | None = None
@@ -170,32 +170,25 @@ class MailAnchor:
         """Connect, log in, and say ``speech``; all of it in time."""
         with Deadline(self.timeout_s) as deadline:
             try:
-                with self._connect(deadline) as client:
-                    if self.security == "starttls":
-                        client.starttls(context=tls_context(self.ca_file))
-                    if self.username:
-                        client.login(self.username, self.password)
+                with connected(self._relay(), deadline) as client:
                     speech(client)
             except (OSError, smtplib.SMTPException) as error:
-                why = "it took too long" if deadline.expired else _reason(error)
+                why = "it took too long" if deadline.expired else reason(error)
                 raise CycleError(
                     f"a checkpoint cannot be mailed: {why}", subject=self.host
                 ) from error
 
-    def _connect(self, deadline: Deadline) -> smtplib.SMTP:
-        """Return a connected client that the deadline cuts, its TLS handshake included."""
-
-        class Watched(smtplib.SMTP):
-            def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
-                return deadline.watch(super()._get_socket(host, port, timeout))  # type: ignore[misc]
-
-        class WatchedTls(smtplib.SMTP_SSL, Watched):
-            pass
-
-        if self.security == "tls":
-            context = tls_context(self.ca_file)
-            return WatchedTls(self.host, self.port, timeout=self.timeout_s, context=context)
-        return Watched(self.host, self.port, timeout=self.timeout_s)
+    def _relay(self) -> Relay:
+        return Relay(
+            name="checkpoints",
+            host=self.host,
+            port=self.port,
+            security=self.security,
+            ca_file=self.ca_file,
+            username=self.username,
+            password=lambda: self.password,
+            timeout_s=self.timeout_s,
+        )
 
 
 def compose_mail(
@@ -231,12 +224,3 @@ def _require(answer: tuple[int, bytes]) -> None:
 def _is_address(address: str) -> bool:
     local, _, domain = address.rpartition("@")
     return bool(local and domain) and address.isprintable() and " " not in address
-
-
-def _reason(error: Exception) -> str:
-    """Say what went wrong without the server's words, which repeat addresses."""
-    if isinstance(error, smtplib.SMTPResponseException):
-        return f"the server answered {error.smtp_code}"
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror
-    return type(error).__name__

@@ -1,6 +1,6 @@
 """The tables of the account: what listings showed, and what the program ran with.
 
-Rule: as ``models``, with which these are all tables of the ledger.
+Rule: as ``models``, of which these go on; ``canary_models`` ends the list.
 """
 
 # ruff: noqa: D106 - Meta is peewee's form

@@ -32,6 +32,7 @@ from collector.ledger import (
     status,
 )
 from collector.ledger.accounts import Accounts
+from collector.ledger.canaries import Canaries
 from collector.ledger.database import LedgerDatabase, file_exists, is_read_only
 from collector.ledger.log import Log
 from collector.ledger.memory import Memory
@@ -59,7 +60,7 @@ class Ledger:
     Attributes:
         log: the Merkle tree over entries and events, as it is read.
         throttles: how much the servers of the mailboxes let us have.
-        memory: what is watched, and what was told of it.
+        memory, canaries: what is watched, and what was told of it; our own test mails.
     """
 
     def __init__(self, database: LedgerDatabase) -> None:
@@ -67,6 +68,7 @@ class Ledger:
         self.log = Log(database)
         self.accounts = Accounts(database)
         self.memory = Memory(database)
+        self.canaries = Canaries(database)
         self.throttles = Throttles(database)
         self._second = LedgerDatabase(database.path, read_only=database.read_only)
 
@@ -261,7 +263,6 @@ class Ledger:
             polls.note_cycle(self._database, mailbox, at, ended)
 
     # Reading
-
     def entries(self, seq_from: int = 1, seq_to: int | None = None) -> Iterator[LedgerEntry]:
         """Yield entries in the order of ``seq``, both ends included."""
         return records.entries(self._database, seq_from, seq_to)

@@ -17,6 +17,7 @@ from collector.custody.watch import utc_now
 from collector.domain.errors import CollectorError
 from collector.domain.finding import Finding, Grade
 from collector.ledger.ledger import Ledger
+from collector.service import canary
 from collector.service.access import kept_tokens
 from collector.service.evidence import KEY, directory_of
 from collector.service.forecast import Rate
@@ -151,6 +152,15 @@ def _secret_files(settings: Settings) -> Iterator[Path]:
         yield evidence.directory / evidence.key_file
     elif evidence.key_command is None:
         yield directory_of(settings.archive.path) / KEY
+    yield from _canary_files(settings)
+
+
+def _canary_files(settings: Settings) -> Iterator[Path]:
+    for relay in settings.canary.smtp:
+        place = relay.secret_file and relay.secret_file.place()
+        if place and not place[1]:
+            yield place[0]
+    yield settings.canary.hmac_key_file or settings.archive.path / canary.KEY
 
 
 def _nearest(path: Path) -> Path:

@@ -25,6 +25,7 @@ from collector.service.activity import Activity
 from collector.service.acts import Person
 from collector.service.alarms import AlarmJob, broken, tell_at_once
 from collector.service.assemble import House, mailbox_jobs, open_house
+from collector.service.canary_job import canary_jobs
 from collector.service.clock import Clock, behind_s
 from collector.service.exit_code import ExitCode
 from collector.service.metrics import served_metrics
@@ -73,6 +74,7 @@ class Daemon:
             *mailbox_jobs(settings, activity),
             *outside_jobs(settings),
             *ping_jobs(settings, activity),
+            *canary_jobs(settings),
             thinning_job(settings),
             AlarmJob(settings),
         ]

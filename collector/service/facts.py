@@ -13,6 +13,7 @@ from enum import Enum
 from typing import Any
 
 from collector.custody.audit import Problem
+from collector.domain.alarm import Alarm
 from collector.domain.custody import Summary
 from collector.domain.finding import Finding
 from collector.domain.journal import Envelope, Original, Recipient
@@ -175,6 +176,17 @@ def finding_facts(finding: Finding) -> Facts:
         "result": finding.grade.value,
         "detail": finding.detail,
         "hint": finding.hint,
+    }
+
+
+def alarm_facts(alarm: Alarm) -> Facts:
+    """Return one alarm as JSON values."""
+    return {
+        "kind": alarm.kind,
+        "subject": alarm.subject,
+        "severity": alarm.severity.value,
+        "problem": alarm.problem,
+        "hint": alarm.hint,
     }
 
 

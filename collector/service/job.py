@@ -36,6 +36,9 @@ log = structlog.get_logger("collector.service")
 SURVEY_S = 3600.0
 """Between two looks at quota and certificate."""
 
+REVIVE_S = 30.0
+"""Before a connection that died while it waited for mail is made anew."""
+
 
 @dataclass(slots=True)
 class MailboxJob:
@@ -194,13 +197,17 @@ class MailboxJob:
         return self.idle and not rests and first is not None and first.offers_idle
 
     def _wait(self, stop: Callable[[], bool]) -> float:
-        """Wait for new mail in the first folder; the others are polled when it returns."""
-        self.pulse.rest(self.poll_interval_s)
+        """Wait for new mail in the first folder; the others are polled when it returns.
+
+        Meanwhile the server shows life at every renewal of IDLE.  A connection that died is
+        made anew soon, however seldom the folders are polled.
+        """
+        self.pulse.beat()
         began_s = time.monotonic()
         if self._open[self.folders[0]].wait_for_arrival(self.poll_interval_s, stop):
             return self._rest(0.0)
-        waited_s = time.monotonic() - began_s
-        return self._rest(max(0.0, self.poll_interval_s - waited_s))
+        left_s = max(0.0, self.poll_interval_s - (time.monotonic() - began_s))
+        return self._rest(left_s if self._can_idle() else min(left_s, jittered(REVIVE_S)))
 
     def _rest(self, pause_s: float) -> float:
         self.pulse.rest(pause_s)

@@ -6,20 +6,17 @@ what it returned; so nothing overlaps and nothing is missed (measured: imap refe
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
-from threading import Event
-from typing import Any, Protocol
+from threading import Condition, Event
+from typing import Protocol
 
-import structlog
-from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_EXECUTED
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from collector.custody.intake import Intake
 from collector.service.pulse import Pulse
-
-log = structlog.get_logger("collector.service")
 
 
 class Job(Protocol):
@@ -51,48 +48,75 @@ class Schedule:
     def __init__(
         self, jobs: Sequence[Job], intake: Intake, stop: Callable[[], bool], wake: Event
     ) -> None:
-        self._jobs = {job.name: job for job in jobs}
+        self._jobs = tuple(jobs)
         self._intake = intake
-        self._stop = stop
+        self._told_to_stop = stop
         self._wake = wake
+        self._turns = itertools.count(1)
+        self._changed = Condition()
+        self._running_count = 0
+        self._ending = False
         self.fatal: BaseException | None = None
         self._scheduler = BackgroundScheduler(
             executors={"default": ThreadPoolExecutor(max_workers=len(jobs))},
             job_defaults={"max_instances": 1, "coalesce": True, "misfire_grace_time": None},
             timezone=UTC,
         )
-        self._scheduler.add_listener(self._ended, EVENT_JOB_EXECUTED | EVENT_JOB_ERROR)
 
     def start(self) -> None:
         """Start every job now."""
-        for name in self._jobs:
-            self._start_in(name, 0.0)
+        for job in self._jobs:
+            self._start_in(job, 0.0)
         self._scheduler.start()
 
     def stop(self) -> None:
-        """Wait until every job has finished its current message."""
-        self._scheduler.shutdown(wait=True)
-        for job in self._jobs.values():
+        """Wait until every job has finished its current message.
+
+        The library's own waiting holds the lock that a job needs to be started again, and
+        so would wait for ever for one that is about to be.
+        """
+        with self._changed:
+            self._ending = True
+        self._scheduler.shutdown(wait=False)
+        with self._changed:
+            self._changed.wait_for(lambda: not self._running_count)
+        for job in self._jobs:
             job.close()
 
     def alive(self) -> bool:
         """Return whether every job shows progress in time."""
-        return all(job.pulse.alive() for job in self._jobs.values())
+        return all(job.pulse.alive() for job in self._jobs)
 
-    def _start_in(self, name: str, pause_s: float) -> None:
-        job = self._jobs[name]
+    def _stop(self) -> bool:
+        return self._ending or self._told_to_stop()
+
+    def _start_in(self, job: Job, pause_s: float) -> None:
+        """Start a job after a pause.
+
+        Each turn has a name of its own: the library forgets a turn by its name after it has
+        begun, which may be when the next one is already there.
+        """
         self._scheduler.add_job(
-            job.work,
+            self._run,
             "date",
             run_date=datetime.now(UTC) + timedelta(seconds=pause_s),
-            id=name,
-            args=[self._intake, self._stop],
-            replace_existing=True,
+            id=f"{job.name}#{next(self._turns)}",
+            args=[job],
         )
 
-    def _ended(self, event: Any) -> None:  # noqa: ANN401 - the library has no types
-        if event.exception is not None:
-            self.fatal = self.fatal or event.exception
+    def _run(self, job: Job) -> None:
+        with self._changed:
+            if self._ending:
+                return
+            self._running_count += 1
+        try:
+            pause_s = job.work(self._intake, self._stop)
+            if not self._stop():
+                self._start_in(job, pause_s)
+        except BaseException as error:  # noqa: BLE001 - the daemon knows what it means
+            self.fatal = self.fatal or error
             self._wake.set()
-        elif not self._stop():
-            self._start_in(event.job_id, event.retval)
+        finally:
+            with self._changed:
+                self._running_count -= 1
+                self._changed.notify_all()

@@ -22,6 +22,7 @@ from collector.ledger.query import MailboxStatus
 from collector.ledger.readings import FAILURE
 from collector.ledger.watched import Reading
 from collector.service.assemble import LEDGER
+from collector.service.canary import canary_knowledge
 from collector.service.evidence import directory_of
 from collector.service.outside import SHOWN
 from collector.store.archive import Archive
@@ -89,6 +90,7 @@ def situation(rooms: Rooms, now: datetime) -> Situation:
         damaged=damaged,
         since=first.at if first else None,
         readings=tuple(ledger.memory.readings()),
+        canaries=tuple(canary_knowledge(rooms.settings, ledger)),
     )
 
 

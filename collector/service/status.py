@@ -13,6 +13,7 @@ from collector.config import Settings
 from collector.custody.watch import utc_now
 from collector.domain.alarm import Alarm, KnownAlarm
 from collector.ledger.ledger import Ledger
+from collector.service.canary import canary_facts
 from collector.service.facts import Facts, instant, mailbox_facts
 from collector.service.situation import Rooms, situation
 from collector.store.archive import Archive
@@ -41,6 +42,7 @@ def status(settings: Settings, archive: Archive, ledger: Ledger) -> Facts:
         "archive": _archive_facts(seen.figures.archive),
         "mailboxes": [_folder_facts(each) for each in seen.figures.folders],
         "gaps": _gaps(ledger),
+        "canary": canary_facts(settings, ledger),
         "exposure_24h": asdict(ledger.accounts.exposure(utc_now() - timedelta(days=1))),
         "alarms": alarm_facts(rules.alarms(seen), ledger.memory.alarms()),
     }

@@ -36,7 +36,7 @@ class Limits:
     """What a server may cost us; the defaults are for real servers, tests shorten them.
 
     Attributes:
-        connect_s: for TCP, TLS and the greeting, each.
+        connect_s: for TCP, TLS and the greeting, each, and for the end of an IDLE.
         silence_s: without a single byte from the server.
         grace_s: an answer may take this long whatever its size ...
         rate_min: ... and then one more second for every so many bytes.
@@ -45,7 +45,8 @@ class Limits:
             EXPUNGE lines fit.
         memory_bytes_max: bodies of one FETCH beyond this are spooled to files.
         breaks_max: connections lost in one fetch without a message in between.
-        idle_s: IDLE is renewed after this (RFC 2177 asks for less than 29 minutes).
+        idle_s: IDLE is renewed after this (RFC 2177 asks for less than 29 minutes): shorter
+            than routers keep a silent connection, and a dead one is noticed then.
     """
 
     connect_s: float = 30.0
@@ -56,7 +57,7 @@ class Limits:
     answer_bytes_max: int = 32 * 1024**2
     memory_bytes_max: int = 8 * 1024**2
     breaks_max: int = 4
-    idle_s: float = 540.0
+    idle_s: float = 240.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,6 +45,8 @@ def wait_for_exists(
 class _Idle:
     """One IDLE command.
 
+    Its answers cost the server nothing, so a connection on which they do not come is dead.
+
     Attributes:
         count: messages in the folder, as far as told.
         arrived: it has grown, even if others went.
@@ -54,6 +56,7 @@ class _Idle:
         self.count = count
         self.arrived = False
         self._wire = client.wire
+        self._expect_soon()
         self._tag = self._wire.begin(b"IDLE")
         while not (line := self._wire.line()).startswith(b"+"):
             if line.startswith(self._tag):
@@ -68,9 +71,15 @@ class _Idle:
 
     def done(self) -> None:
         """End the command; the connection can be used again."""
+        self._expect_soon()
         self._wire.send(b"DONE\r\n")
         while not (line := self._wire.line()).startswith(self._tag):
             self._heed(line)
+        self._wire.sock.settimeout(self._wire.limits.silence_s)
+
+    def _expect_soon(self) -> None:
+        limits = self._wire.limits
+        self._wire.sock.settimeout(min(limits.connect_s, limits.silence_s))
 
     def _heed(self, line: bytes) -> None:
         if line.startswith(b"* BYE"):

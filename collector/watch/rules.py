@@ -7,7 +7,13 @@ One rule that fails does not keep the others from being heard.
 from __future__ import annotations
 
 from collector.domain.alarm import Alarm, Severity
-from collector.watch import archive_rules, event_rules, mailbox_rules, traffic_rules
+from collector.watch import (
+    archive_rules,
+    canary_rules,
+    event_rules,
+    mailbox_rules,
+    traffic_rules,
+)
 from collector.watch.rule import RuleSource
 from collector.watch.situation import Situation
 
@@ -25,6 +31,7 @@ SOURCES: tuple[RuleSource, ...] = (
     traffic_rules.SOURCE,
     event_rules.SOURCE,
     archive_rules.SOURCE,
+    canary_rules.SOURCE,
     OWN,
 )
 

@@ -12,6 +12,7 @@ from collector.domain.evidence import Event
 from collector.domain.mailbox import MailboxId
 from collector.ledger.query import MailboxStatus
 from collector.ledger.watched import Exposed, Reading, TrafficHour, TrafficTotal
+from collector.watch.canary import CanaryFacts
 from collector.watch.limits import Limits
 from collector.watch.office_hours import OfficeHours
 
@@ -117,6 +118,7 @@ class Situation:
             no whole one after it found nothing.
         since: when the archive's first event was recorded.
         readings: what was last seen of anything, by subject and name.
+        canaries: our own test mails, by path.
     """
 
     figures: Figures
@@ -128,6 +130,7 @@ class Situation:
     damaged: Event | None = None
     since: datetime | None = None
     readings: tuple[Reading, ...] = ()
+    canaries: tuple[CanaryFacts, ...] = ()
 
     @property
     def now(self) -> datetime:

@@ -41,6 +41,7 @@ SECTIONS: dict[str, Callable[[Rig], Section]] = {
     "link": measure_limits.link,
     "poll": measure_service.poll,
     "night": measure_service.night,
+    "promptness": measure_service.promptness,
     "verify": measure_verify.verify,
     "archive": measure_archive.archive,
 }

@@ -114,14 +114,16 @@ def test_a_wrong_password_is_not_ready(collector, user) -> None:
 
 
 def test_secrets_that_others_can_read_are_told(collector, user) -> None:
-    """Password and signing key: by every user a failure, by the group a warning."""
+    """Password and keys: by every user a failure, by the group a warning."""
     user.append(report(1))
     collector.configure(collector.mailbox(user, delete=False))
     assert collector.run("collect").code == ExitCode.DONE
     (collector.archive / "checkpoints" / "log.key").chmod(0o640)
-    _, found = checked(collector)
+    (collector.archive / "canary.key").touch(0o644)
+    _, found = checked(collector, ExitCode.LATER)
+    (collector.archive / "canary.key").unlink()
     told = {each["subject"].rpartition("/")[2]: each for each in found["secrets"]}
-    assert told["log.key"]["result"] == "warning"
+    assert (told["log.key"]["result"], told["canary.key"]["result"]) == ("warning", "failed")
     assert told["log.key"]["hint"].startswith("chmod 0600 ")
     (collector.home / "imap-password").chmod(0o644)
     _, found = checked(collector, ExitCode.LATER)

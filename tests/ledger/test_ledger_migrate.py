@@ -12,7 +12,7 @@ from ledger_samples import commit, tamper
 
 from collector.domain.errors import ConfigError, CycleError
 from collector.ledger import migrate as migrate_module
-from collector.ledger.account_models import TABLES
+from collector.ledger.canary_models import TABLES
 from collector.ledger.ledger import Ledger
 from collector.ledger.memory_models import MEMORY_TABLES
 from collector.ledger.migrate import migrate, migrations_directory

@@ -124,6 +124,15 @@ class Rewrite(Action):
 
 
 @dataclass(frozen=True)
+class Swallow(Action):
+    """From here on nothing passes in either direction, and the connection stays open."""
+
+    def command(self, wires, tag):
+        wires.sleep(3600.0)
+        raise Hangup
+
+
+@dataclass(frozen=True)
 class Slow(Action):
     """From here on answer with so many bytes a second."""
 

@@ -6,10 +6,11 @@ import threading
 import time
 
 import pytest
-from fault_proxy import FaultProxy, Reply, Rule
+from fault_proxy import FaultProxy, Reply, Rule, Swallow
 from played_imap import PlayedImap
 from source_samples import letter, open_mailbox
 
+from collector.service.pulse import WORKING_GRACE_S
 from collector.source.account import Limits
 
 pytestmark = pytest.mark.dovecot
@@ -156,3 +157,30 @@ def test_without_a_connection_nothing_is_awaited(tmp_path) -> None:
         assert waited(mailbox, 5.0) == (False, pytest.approx(0.0, abs=0.5))
         mailbox.poll()
         assert not mailbox.offers_idle
+
+
+def test_the_renewal_keeps_the_watchdog_fed_and_the_standard() -> None:
+    """Well below the 29 minutes of RFC 2177, and often enough to count as progress."""
+    limits = Limits()
+    assert limits.idle_s < 29 * 60
+    assert limits.idle_s + limits.connect_s < WORKING_GRACE_S
+
+
+@pytest.mark.parametrize("nth", [1, 2])
+def test_a_connection_that_dies_in_silence_is_noticed_soon(dovecot, tmp_path, nth) -> None:
+    """Nothing passes any more, mail arrives: the wait ends in time, the next poll sees it."""
+    user = dovecot.new_user()
+    dies = Rule("IDLE", Swallow(), nth=nth)
+    with FaultProxy(dovecot, dies) as proxy:
+        limits = Limits(idle_s=0.5, connect_s=1.5)
+        with open_mailbox(proxy.user(user), tmp_path, limits=limits) as mailbox:
+            mailbox.poll()
+            timer = later(1.0, lambda: user.append(letter(1)))
+            arrived, seconds = waited(mailbox, 600.0)
+            timer.join()
+            assert not arrived
+            assert seconds < 10.0
+            assert not mailbox.offers_idle
+            assert list(mailbox.poll().uids) == [1]
+            assert mailbox.offers_idle
+        assert proxy.connections_count == 2

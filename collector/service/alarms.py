@@ -34,7 +34,7 @@ from collector.watch.telling import compare, notices_of, text_of
 
 log = structlog.get_logger("collector.service")
 
-LOOK_S = 30.0
+LOOK_S = 10.0
 SAMPLE = timedelta(minutes=10)
 SAMPLES_MAX = 12
 """Two hours of a backlog; an hour is looked back at."""

@@ -39,7 +39,7 @@ STOP_S = 5.0
 Sample = tuple[str, dict[str, str], float]
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)  # each is itself: the registry keeps them by identity
 class FiguresCollector:
     """What prometheus-client asks for its metrics (its custom collector)."""
 

@@ -9,6 +9,7 @@ The only module that knows apprise, which is imported with the first delivery.
 from __future__ import annotations
 
 import io
+import logging
 import re
 import threading
 from collections.abc import Sequence
@@ -103,7 +104,7 @@ def _delivered(url: str, message: Message) -> str:
     receiver = apprise.Apprise(asset=asset)
     told = io.StringIO()
     try:
-        capture = apprise.LogCapture(level="WARNING", fmt="%(message)s")  # type: ignore[no-untyped-call]
+        capture = apprise.LogCapture(level=logging.WARNING, fmt="%(message)s")  # type: ignore[no-untyped-call]
         with capture as captured:
             done = receiver.add(url) and receiver.notify(
                 title=message.title,

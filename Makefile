@@ -40,8 +40,8 @@ demo: $(VENV)/.runs
 
 run: $(VENV)/.runs
 	@test -e $(CONFIG) || { \
-	  echo 'There is no $(CONFIG) here.  Make one and fill in your mailbox:' >&2; \
-	  echo '  cp collector.example.toml $(CONFIG) && editor $(CONFIG)' >&2; \
+	  echo 'There is no $(CONFIG) here.  Answer five questions, and it is written:' >&2; \
+	  echo '  $(BIN)/collector --config $(CONFIG) init' >&2; \
 	  echo 'or see it work without one: make demo' >&2; exit 2; }
 	@$(BIN)/collector --config $(CONFIG) run
 

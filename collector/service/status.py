@@ -14,7 +14,7 @@ from collector.custody.watch import utc_now
 from collector.domain.alarm import Alarm, KnownAlarm
 from collector.ledger.ledger import Ledger
 from collector.service.canary import canary_facts
-from collector.service.facts import Facts, instant, mailbox_facts
+from collector.service.facts import Facts, alarm_facts, instant, mailbox_facts
 from collector.service.situation import Rooms, situation
 from collector.store.archive import Archive
 from collector.watch import rules
@@ -44,30 +44,20 @@ def status(settings: Settings, archive: Archive, ledger: Ledger) -> Facts:
         "gaps": _gaps(ledger),
         "canary": canary_facts(settings, ledger),
         "exposure_24h": asdict(ledger.accounts.exposure(utc_now() - timedelta(days=1))),
-        "alarms": alarm_facts(rules.alarms(seen), ledger.memory.alarms()),
+        "alarms": _lasting(rules.alarms(seen), ledger.memory.alarms()),
     }
 
 
 def present_alarms(settings: Settings, archive: Archive, ledger: Ledger) -> list[Facts]:
     """Return the alarms of now as JSON values, critical first."""
     seen = situation(Rooms(settings, archive, ledger), utc_now())
-    return alarm_facts(rules.alarms(seen), ledger.memory.alarms())
+    return _lasting(rules.alarms(seen), ledger.memory.alarms())
 
 
-def alarm_facts(alarms: list[Alarm], known: list[KnownAlarm]) -> list[Facts]:
+def _lasting(alarms: list[Alarm], known: list[KnownAlarm]) -> list[Facts]:
     """Return alarms, each with when the service first saw it."""
     since = {each.alarm.key: each.began_at for each in known if each.gone_at is None}
-    return [
-        {
-            "kind": each.kind,
-            "subject": each.subject,
-            "severity": each.severity.value,
-            "problem": each.problem,
-            "hint": each.hint,
-            "since": instant(since.get(each.key)),
-        }
-        for each in alarms
-    ]
+    return [{**alarm_facts(each), "since": instant(since.get(each.key))} for each in alarms]
 
 
 def _archive_facts(archive: ArchiveFigures) -> Facts:

@@ -146,7 +146,7 @@ def test_every_receiver_can_be_tried(watched, sink: HttpSink) -> None:
     assert titles(sink) == ["test of the receiver office"]
     sink.status = 404
     refused = collector.run("alarm", "test", "--json")
-    assert (refused.code, refused.json()["grade"]) == (1, "failed")
+    assert (refused.code, refused.json()["result"]) == (1, "failed")
     assert "secrethook" not in refused.text + refused.err
 
 

@@ -26,6 +26,11 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 from collector.domain.errors import CollectorError
 
 EVENTS = {
+    "alarm.cleared": "the cause of an alarm is gone, and was for ten minutes",
+    "alarm.raised": "something lasts, or happened, that a person should know of",
+    "alarm.told": "a receiver took what he was to be told",
+    "alarm.unseen": "alarms could not be looked for now; tried again",
+    "alarm.untold": "a receiver could not be told; tried again after a growing pause",
     "archive.exported": "messages were written out for somebody else",
     "archive.listed": "somebody listed what is in the archive",
     "archive.recovered": "segments had an end that was not committed: taken over or left behind",
@@ -48,6 +53,7 @@ EVENTS = {
     "custody.broken": "stored bytes are not what was recorded, or an fsync failed; all stops",
     "cycle.failed": "a mailbox could not be worked off now; it is tried again after a pause",
     "cycle.finished": "a folder was worked off; at debug when there was nothing to do",
+    "day.summarised": "the figures of the last day",
     "ledger.rebuilt": "a new ledger was made from the segments",
     "log.behind": "events could not be put into the log, or its head not be signed; tried again",
     "log.continued": "a day went by; there is a checkpoint for it though nothing else happened",
@@ -57,6 +63,7 @@ EVENTS = {
     "mailbox.renumbered": "UIDVALIDITY changed; everything in it is collected again",
     "mailbox.restored": "the server's next UID fell; nothing is deleted in this cycle",
     "mailbox.throttled": "the server asked an earlier run to be left alone, and is",
+    "mailbox.unsurveyed": "quota and certificate could not be looked at; tried again in an hour",
     "mailbox.unwatched": "nobody looked into a mailbox for a long time",
     "message.cleared": "proof and intent to delete are written down, the deletion is asked for",
     "message.committed": "a message is ours: durable in a segment, named by the ledger",
@@ -66,6 +73,10 @@ EVENTS = {
     "message.set_aside": "the server would not hand a message over; it stays in the mailbox",
     "message.vanished": "a message left the mailbox without us",
     "message.viewed": "somebody looked at a message",
+    "metrics.failed": "figures could not be served, or not be read; collecting goes on",
+    "metrics.served": "figures are served for Prometheus",
+    "ping.failed": "whoever watches from outside could not be reached; tried after the next cycle",
+    "ping.sent": "whoever watches from outside was told that a cycle went well",
     "proof.written": "the proof of one message was written out for somebody else",
     "report.written": "somebody had a completeness report made",
     "segment.kept": "a full segment could not be sealed now; it is read as it is and tried again",
@@ -79,7 +90,11 @@ EVENTS = {
 }
 """Every event of the program and what it means."""
 
-LIBRARIES = ("imapclient", "imaplib", "apscheduler", "peewee", "msal", "google", "urllib3")
+LIBRARIES = (
+    "imapclient", "imaplib", "apscheduler", "peewee", "msal", "google", "requests", "urllib3",
+)  # fmt: skip
+SILENT = ("apprise",)
+"""Libraries whose lines may quote an address that is a secret."""
 SECRET = {"authorization", "body", "credential", "literal", "password", "raw", "secret", "token"}
 PERSONAL = {"address", "header", "recipient", "recipients", "sender", "subject", "username"}
 HIDDEN = "<hidden>"
@@ -147,6 +162,8 @@ def _attach(handler: logging.Handler, level: int) -> None:
     logging.getLogger("collector").setLevel(level)
     for name in LIBRARIES:
         logging.getLogger(name).setLevel(max(level, logging.WARNING))
+    for name in SILENT:
+        logging.getLogger(name).propagate = False
 
 
 def place_errors(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:

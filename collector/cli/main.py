@@ -29,6 +29,7 @@ COMMANDS = (
     "verify",
     "reconcile",
     "status",
+    "alarm",
     "list",
     "show",
     "export",
@@ -63,8 +64,11 @@ class _Modules(Mapping[str, Any]):
 @cache
 def _load(name: str) -> Any:  # noqa: ANN401 - as above
     module_name = "list_" if name == "list" else name.replace("-", "_")
+    module = import_module(f"collector.cli.{module_name}")
+    if hasattr(module, "app"):  # a group of its own
+        return typer.main.get_command(module.app)
     alone = typer.Typer(add_completion=False, rich_markup_mode="rich")
-    alone.command(name=name)(import_module(f"collector.cli.{module_name}").command)
+    alone.command(name=name)(module.command)
     return typer.main.get_command(alone)
 
 

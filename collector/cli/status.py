@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from collector.cli.alarm import print_alarm
 from collector.cli.canary import print_path
 from collector.cli.start import print_json, settings_of
 from collector.service.assemble import open_reading
@@ -61,6 +62,6 @@ def _print(facts: Facts) -> None:
         told = f"{gap['at']} {gap['event']} {gap['mailbox']} {numbers}"
         typer.echo(f"gap: {told[:LINE_CHARS]}".rstrip())
     for alarm in facts["alarms"]:
-        typer.echo(f"alarm: {alarm}")
+        print_alarm(alarm)
     if not facts["gaps"] and not facts["alarms"]:
         typer.echo("no gaps, no alarms")

@@ -75,7 +75,15 @@ def load(path: Path) -> Settings:
     except ValidationError as error:
         raise _explained(error, table, path) from None
     return Settings(
-        path, _digest(file), file.archive, file.mailboxes, file.log, file.evidence, file.canary
+        path,
+        _digest(file),
+        file.archive,
+        file.mailboxes,
+        file.log,
+        file.evidence,
+        file.alarms,
+        file.metrics,
+        file.canary,
     )
 
 
@@ -175,7 +183,7 @@ def _where(error: ErrorDetails, table: Table) -> str:
             place = ["[evidence.mail]"]
         case ("canary", "smtp" | "path" as part, int(index), *keys):
             place = [f"[[canary.{part}]] number {index + 1}"]
-        case ("archive" | "log" | "evidence" | "canary" as section, *keys):
+        case ("archive" | "log" | "evidence" | "alarms" | "metrics" | "canary" as section, *keys):
             place = [f"[{section}]"]
         case keys:
             keys = list(keys)

@@ -97,6 +97,7 @@ class PasswordVariable:
     """An environment variable."""
 
     name: str = field(repr=False)
+    what: str = "password"
 
     def __call__(self) -> str:
         """Return the password.
@@ -107,11 +108,11 @@ class PasswordVariable:
         value = os.environ.get(self.name)
         if value is None:
             raise ConfigError(
-                "the environment variable with the password is not set",
+                f"the environment variable with the {self.what} is not set",
                 subject=self.name,
-                hint="set it where the collector is started, or use password_file",
+                hint=f"set it where the collector is started, or use {self.what.lower()}_file",
             )
-        return _password(os.fsencode(value), f"environment variable {self.name}")
+        return _password(os.fsencode(value), f"environment variable {self.name}", self.what)
 
 
 @dataclass(frozen=True, slots=True)

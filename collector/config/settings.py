@@ -21,6 +21,7 @@ from pydantic import (
     model_validator,
 )
 
+from collector.config.alarms import AlarmSettings, CalendarSettings, MetricsSettings
 from collector.config.canary import CanarySettings, PathSettings, RelaySettings
 from collector.config.envelopes import EnvelopeSettings
 from collector.config.evidence import EvidenceSettings
@@ -51,7 +52,7 @@ from collector.source.providers import AUTO, NAMES
 IMAPS_PORT = 993
 IMAP_PORT = 143
 INBOX = "INBOX"
-POLL = within(1, 3600, "1s to 1h")  # a longer silence counts as an alarm
+POLL = within(1, 3600, "1s to 1h")
 SIZE = within(1024**2, 8 * 1024**3 - 1, "1 MiB to below 8 GiB")  # a tar header's limit (POSIX)
 DAILY = within(1024**2, 1024**4, "1 MiB to 1024 GiB")
 SECRET_KEYS = ("password_file", "password_env", "password_command", "token_command", "oauth")
@@ -78,7 +79,7 @@ class LogSettings(Section):
     format: Literal["auto", "json", "console"] = "auto"
 
 
-class MailboxSettings(EnvelopeSettings):
+class MailboxSettings(EnvelopeSettings, CalendarSettings):
     """``[[mailbox]]``: one journal mailbox, how to reach it and what to do with it."""
 
     name: str
@@ -185,6 +186,8 @@ SECTIONS: dict[str, type[Section]] = {
     "log": LogSettings,
     "evidence": EvidenceSettings,
     "evidence.mail": MailSettings,
+    "alarms": AlarmSettings,
+    "metrics": MetricsSettings,
     "canary": CanarySettings,
     "canary.smtp": RelaySettings,
     "canary.path": PathSettings,
@@ -200,6 +203,8 @@ class ConfigFile(Section):
     evidence: Annotated[
         EvidenceSettings, Field(default_factory=lambda: EvidenceSettings.model_validate({}))
     ]
+    alarms: AlarmSettings = AlarmSettings()
+    metrics: MetricsSettings = MetricsSettings()
     canary: CanarySettings = CanarySettings()
 
     @model_validator(mode="after")
@@ -244,6 +249,8 @@ class Settings:
     mailboxes: Sequence[MailboxSettings]
     log: LogSettings
     evidence: EvidenceSettings
+    alarms: AlarmSettings
+    metrics: MetricsSettings
     canary: CanarySettings
 
 

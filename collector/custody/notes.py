@@ -127,13 +127,21 @@ class Notes:
             self._event("message.flagged", listing, flags=flags, **_shown(listing, ranges))
 
     def announced(self, due: Sequence[Announced], listing: Listing) -> None:
-        """Note flags on messages before we touch them."""
+        """Note how long the oldest message has waited, and flags before we touch them."""
+        self._waited(due)
         if not self.policy.watched:
             return
         flagged = [Flagged(each.ref.uid, each.flags) for each in due if each.flags]
         accounts = self.ledger.accounts
         new = accounts.note_flagged(listing.mailbox, listing.uidvalidity, flagged)
         self._flagged(listing, new)
+
+    def _waited(self, due: Sequence[Announced]) -> None:
+        arrived = [each.internal_date for each in due if each.internal_date is not None]
+        if arrived:
+            waited_s = max(0.0, (self.watch.now() - min(arrived)).total_seconds())
+            oldest_s = max(waited_s, self._summary.oldest_waiting_s or 0.0)
+            self._summary = replace(self._summary, oldest_waiting_s=round(oldest_s, 1))
 
     def _settled(self, listing: Listing, settlements: Sequence[Settlement]) -> None:
         vanished = [each.seq for each in settlements if each.state is State.VANISHED]

@@ -8,6 +8,7 @@ Texts carry no password, body, subject or mail address.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import Enum
 
 
@@ -39,3 +40,51 @@ class Alarm:
     def key(self) -> str:
         """What tells this cause from every other."""
         return f"{self.kind}:{self.subject}"
+
+
+@dataclass(frozen=True, slots=True)
+class KnownAlarm:
+    """An alarm and how far it was told.
+
+    Attributes:
+        began_at: when it was first seen.
+        told_at: when telling it, or reminding of it, was last decided.
+        gone_at: since when its cause is no longer seen; ``None`` while it lasts.
+    """
+
+    alarm: Alarm
+    began_at: datetime
+    told_at: datetime
+    gone_at: datetime | None = None
+
+
+class Word(Enum):
+    """What a notice is."""
+
+    ALARM = "alarm"
+    REMINDER = "reminder"
+    ALL_CLEAR = "all-clear"
+    SUMMARY = "summary"
+    TEST = "test"
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Something one receiver is to be told, kept until he was.
+
+    Attributes:
+        receiver: the receiver's name in the configuration.
+        topic: what it is about (``Alarm.key``); a later notice on it takes its place.
+        text: what is told, whole; the first line says what it is about.
+        attempts: deliveries that failed so far.
+        try_at: not tried again before.
+    """
+
+    receiver: str
+    topic: str
+    word: Word
+    severity: Severity
+    text: str
+    made_at: datetime
+    try_at: datetime
+    attempts: int = 0

@@ -170,6 +170,8 @@ class Summary:
         vanished: messages that were gone before we asked for their deletion.
         refused: committed messages that the mailbox does not let go.
         unaccounted: UIDs given out and never listed, where the server skips none by itself.
+        oldest_waiting_s: age of the oldest message that was to be collected, by INTERNALDATE;
+            ``None`` when there was none, or the server did not tell.
         interrupted: the stop sign came before the end.
     """
 
@@ -183,6 +185,7 @@ class Summary:
     refused: int = 0
     unaccounted: int = 0
     interrupted: bool = False
+    oldest_waiting_s: float | None = None
 
     def plus(self, later: Summary) -> Summary:
         """Return both cycles as one; what is there now is what the later one saw."""
@@ -197,4 +200,5 @@ class Summary:
             refused=later.refused,
             unaccounted=self.unaccounted + later.unaccounted,
             interrupted=later.interrupted,
+            oldest_waiting_s=self.oldest_waiting_s or later.oldest_waiting_s,
         )

@@ -143,6 +143,32 @@ class Listing:
 
 
 @dataclass(frozen=True, slots=True)
+class Quota:
+    """How much of a limit is used (RFC 9208, section 5).
+
+    Attributes:
+        resource: ``STORAGE`` (in KiB) or ``MESSAGE``.
+    """
+
+    resource: str
+    used: int
+    limit: int
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """What was seen of a mailbox beside its messages.
+
+    Attributes:
+        quotas: those the server told.
+        certificate_expires_at: of the server's own certificate; ``None`` without TLS.
+    """
+
+    quotas: tuple[Quota, ...] = ()
+    certificate_expires_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Announced:
     """What the server says of a message before it is fetched.
 

@@ -123,7 +123,20 @@ def post(address: Address, body: bytes, content_type: str, limits: Limits) -> by
     Raises:
         CycleError: not reached, refused, redirected, too slow or too long.
     """
-    headers = {"Content-Type": content_type, "User-Agent": "journal-collector"}
+    return _answer(address, body, {"Content-Type": content_type}, limits)
+
+
+def get(address: Address, limits: Limits) -> bytes:
+    """Ask for ``address`` and return the body of the answer.
+
+    Raises:
+        CycleError: as ``post``.
+    """
+    return _answer(address, None, {}, limits)
+
+
+def _answer(address: Address, body: bytes | None, headers: dict[str, str], limits: Limits) -> bytes:
+    headers = {**headers, "User-Agent": "journal-collector"}
     if address.authorization:
         headers["Authorization"] = address.authorization
     asked = request.Request(address.url, data=body, headers=headers)  # noqa: S310 - http(s) only

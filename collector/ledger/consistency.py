@@ -15,6 +15,7 @@ from peewee import JOIN, Select, fn
 from collector.domain.custody import State
 from collector.domain.errors import IntegrityError
 from collector.ledger.database import PROBLEMS_MAX, LedgerDatabase
+from collector.ledger.memory_models import Traffic
 from collector.ledger.models import Entry, Envelope, Proof, Receipt, Recipient, StateCount
 from collector.ledger.states import SETTLED
 
@@ -35,6 +36,7 @@ def _problems(database: LedgerDatabase) -> Iterator[str]:
     yield from database.problems()
     yield from _numbers(database)
     yield from _counts(database)
+    yield from _traffic(database)
     for what, query in _disagreements():
         for row in database.rows(query.limit(PROBLEMS_MAX)):
             yield f"entry {row['seq']}: {what}"
@@ -67,6 +69,16 @@ def _counts(database: LedgerDatabase) -> Iterator[str]:
     )
     for row in database.rows(query.limit(PROBLEMS_MAX)):
         yield f"folder {row['folder_id']}: the count of {row['state']} is not {row['count']}"
+
+
+def _traffic(database: LedgerDatabase) -> Iterator[str]:
+    arrived = fn.COALESCE(fn.SUM(Traffic.arrived_count), 0)
+    collected = fn.COALESCE(fn.SUM(Traffic.collected_count), 0)
+    row = database.rows(Traffic.select(arrived.alias("arrived"), collected.alias("collected")))[0]
+    (entries,) = database.rows(Entry.select(fn.COUNT(Entry.seq).alias("count")))
+    for what in ("arrived", "collected"):
+        if row[what] != entries["count"]:
+            yield f"there are {entries['count']} entries, but {row[what]} {what} by the hour"
 
 
 def _disagreements() -> Iterator[tuple[str, Any]]:

@@ -35,6 +35,7 @@ from collector.ledger.rows import (
     receipt_row,
     recipient_rows,
 )
+from collector.ledger.traffic import add_traffic
 
 _ENTRY_COLUMNS = (
     *(
@@ -189,6 +190,7 @@ def insert(
     gone = ((folder, ref.uidvalidity, ref.uid) for folder, ref in zip(folders, refs, strict=True))
     database.each(_FORGET_SET_ASIDE, gone)
     count_states(database, Counter((folder, State.COMMITTED.value) for folder in folders))
+    add_traffic(database, pending, folders)
     return [LedgerEntry(each.receipt, each.blob, State.COMMITTED) for each in pending]
 
 

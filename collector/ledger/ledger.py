@@ -35,6 +35,7 @@ from collector.ledger.accounts import Accounts
 from collector.ledger.canaries import Canaries
 from collector.ledger.database import LedgerDatabase, file_exists, is_read_only
 from collector.ledger.log import Log
+from collector.ledger.memory import Memory
 from collector.ledger.migrate import SyncDirectory, check_migrated, is_unmade, migrate
 from collector.ledger.query import (
     EVERYTHING,
@@ -46,6 +47,7 @@ from collector.ledger.query import (
     SetAsideMessage,
 )
 from collector.ledger.throttles import Throttles
+from collector.ledger.watched import Failure
 
 EVENTS_MAX = 1_000
 UNLOGGED_MAX = 1_000
@@ -58,13 +60,14 @@ class Ledger:
     Attributes:
         log: the Merkle tree over entries and events, as it is read.
         throttles: how much the servers of the mailboxes let us have.
-        canaries: our own test mails.
+        memory, canaries: what is watched, and what was told of it; our own test mails.
     """
 
     def __init__(self, database: LedgerDatabase) -> None:
         self._database = database
         self.log = Log(database)
         self.accounts = Accounts(database)
+        self.memory = Memory(database)
         self.canaries = Canaries(database)
         self.throttles = Throttles(database)
         self._second = LedgerDatabase(database.path, read_only=database.read_only)
@@ -254,15 +257,12 @@ class Ledger:
             settlements, counts = polls.unsettled(self._database, listing, now)
         return settlements, sum(count > 0 for count, _ in counts)
 
-    def note_cycle(
-        self, mailbox: MailboxId, at: datetime, summary: Summary | None, error: str
-    ) -> None:
-        """Keep how the last cycle ended: its figures, or its error."""
+    def note_cycle(self, mailbox: MailboxId, at: datetime, ended: Summary | Failure) -> None:
+        """Keep how the last cycle ended: its figures, or how it failed."""
         with self._database.writing():
-            polls.note_cycle(self._database, mailbox, at, summary, error)
+            polls.note_cycle(self._database, mailbox, at, ended)
 
     # Reading
-
     def entries(self, seq_from: int = 1, seq_to: int | None = None) -> Iterator[LedgerEntry]:
         """Yield entries in the order of ``seq``, both ends included."""
         return records.entries(self._database, seq_from, seq_to)

@@ -33,7 +33,9 @@ from collector.ledger.entries import bare_entries, is_open
 from collector.ledger.folders import ensure_folder, find_folder, folder_row
 from collector.ledger.models import Entry, Folder, SetAside
 from collector.ledger.query import Observation
+from collector.ledger.readings import note_failure
 from collector.ledger.rows import decode_standing
+from collector.ledger.watched import Failure
 
 PAUSE_FIRST = timedelta(minutes=1)
 PAUSE_MAX = timedelta(days=1)
@@ -262,14 +264,16 @@ def count_absent(database: LedgerDatabase, counts: Sequence[tuple[int, int]]) ->
 
 
 def note_cycle(
-    database: LedgerDatabase, mailbox: MailboxId, at: datetime, summary: Summary | None, error: str
+    database: LedgerDatabase, mailbox: MailboxId, at: datetime, ended: Summary | Failure
 ) -> None:
     """Keep how the last cycle ended; the figures of the last success stay."""
+    failure = ended if isinstance(ended, Failure) else None
     changes = {
         Folder.last_cycle_at: encode_instant(at),
-        Folder.last_error: encode_text(error),
+        Folder.last_error: encode_text(failure.text if failure else ""),
     }
-    if summary is not None:
-        changes[Folder.last_summary] = encode_summary(summary)
+    if isinstance(ended, Summary):
+        changes[Folder.last_summary] = encode_summary(ended)
     folder = ensure_folder(database, mailbox)
     Folder.update(changes).where(Folder.id == folder).execute(database)
+    note_failure(database, str(mailbox), at, failure)

@@ -22,6 +22,7 @@ from collector.domain.journal import JournalProfile
 from collector.ledger.ledger import Ledger
 from collector.ledger.migrate import migrate
 from collector.service.access import token_source
+from collector.service.activity import Activity
 from collector.service.acts import Person, person_of, record_act
 from collector.service.evidence import open_checkpoints
 from collector.service.job import MailboxJob
@@ -185,12 +186,12 @@ def policy_of(mailbox: MailboxSettings) -> Policy:
     )
 
 
-def mailbox_jobs(settings: Settings) -> list[MailboxJob]:
+def mailbox_jobs(settings: Settings, activity: Activity) -> list[MailboxJob]:
     """Return one job for every mailbox that has folders to collect."""
-    return [_job(settings, mailbox) for mailbox in settings.mailboxes if mailbox.folders]
+    return [_job(settings, mailbox, activity) for mailbox in settings.mailboxes if mailbox.folders]
 
 
-def _job(settings: Settings, mailbox: MailboxSettings) -> MailboxJob:
+def _job(settings: Settings, mailbox: MailboxSettings, activity: Activity) -> MailboxJob:
     pulse = Pulse()
     account = account_of(settings, mailbox, pulse.beat)
     return MailboxJob(
@@ -201,6 +202,7 @@ def _job(settings: Settings, mailbox: MailboxSettings) -> MailboxJob:
         poll_interval_s=mailbox.poll_interval_s,
         idle=mailbox.idle,
         pulse=pulse,
+        activity=activity,
     )
 
 

@@ -23,7 +23,7 @@ from collector.domain.custody import Policy, Summary
 from collector.domain.errors import ConfigError, CycleError, ThrottledError
 from collector.domain.mailbox import MailboxId
 from collector.service.assemble import House, account_of, policy_of
-from collector.service.job import report_cycle
+from collector.service.job import failure_of, report_cycle
 from collector.service.side_by_side import side_by_side
 from collector.service.throttle import find_throttle, note_throttle, still_throttled
 from collector.source.imap import ImapMailbox
@@ -156,7 +156,7 @@ def _until_done(house: House, settings: Settings, folders: Sequence[Work], watch
             except (CycleError, ConfigError) as error:
                 outcome.errors.append(error)
                 with suppress(CycleError):  # a full disk; the error itself is told all the same
-                    house.ledger.note_cycle(_id(each), utc_now(), None, str(error))
+                    house.ledger.note_cycle(_id(each), utc_now(), failure_of(error, 0.0))
                     if isinstance(error, ThrottledError):
                         note_throttle(house.ledger, each.mailbox.name, error, utc_now())
                 if isinstance(error, CycleError) and error.done:
@@ -192,7 +192,7 @@ def _cycles(house: House, mailbox: ImapMailbox, work: Work, watch: Watch) -> Sum
             error.done = total.plus(error.done or Summary())
             raise
         report_cycle(work.folder, summary, time.monotonic() - began_s)
-        house.ledger.note_cycle(_id(work), utc_now(), summary, "")
+        house.ledger.note_cycle(_id(work), utc_now(), summary)
         house.intake.attest(utc_now())
         total = total.plus(summary)
         if summary.interrupted or not (summary.collected or summary.cleared):

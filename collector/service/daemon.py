@@ -21,13 +21,17 @@ from collector.config import Settings, load
 from collector.custody.watch import utc_now
 from collector.domain.errors import CollectorError, ConfigError, IntegrityError
 from collector.service import exit_code
+from collector.service.activity import Activity
 from collector.service.acts import Person
+from collector.service.alarms import AlarmJob, broken, tell_at_once
 from collector.service.assemble import House, mailbox_jobs, open_house
 from collector.service.canary_job import canary_jobs
 from collector.service.clock import Clock, behind_s
 from collector.service.exit_code import ExitCode
+from collector.service.metrics import served_metrics
 from collector.service.notify import notify, watchdog_interval_s
 from collector.service.outside import outside_jobs
+from collector.service.ping import ping_jobs
 from collector.service.schedule import Job, Schedule
 from collector.service.thinning import thinning_job
 
@@ -65,23 +69,29 @@ class Daemon:
         return code
 
     def _serve(self, settings: Settings, house: House) -> ExitCode:
+        activity = Activity()
         jobs: list[Job] = [
-            *mailbox_jobs(settings),
+            *mailbox_jobs(settings, activity),
             *outside_jobs(settings),
+            *ping_jobs(settings, activity),
             *canary_jobs(settings),
             thinning_job(settings),
+            AlarmJob(settings),
         ]
         schedule = Schedule(jobs, house.intake, self._halting, self._wake)
         house.record_act("service.started", version=__version__, config_digest=settings.digest)
         behind = behind_s(next(iter(house.ledger.events(limit=1)), None), utc_now())
         if behind is not None:
             house.record("clock.jumped", jump_s=-round(behind, 3), seen="at the start")
-        schedule.start()
-        notify("READY=1")
-        self._watch(schedule, house)
-        notify("STOPPING=1" if self._stop.is_set() or schedule.fatal else "RELOADING=1")
-        schedule.stop()
+        with served_metrics(settings, house, activity):
+            schedule.start()
+            notify("READY=1")
+            self._watch(schedule, house)
+            notify("STOPPING=1" if self._stop.is_set() or schedule.fatal else "RELOADING=1")
+            schedule.stop()
         code = _code_of(schedule.fatal)
+        if isinstance(schedule.fatal, IntegrityError):
+            tell_at_once(settings, broken(schedule.fatal))
         house.record("service.stopped", exit_code=int(code))
         return code
 

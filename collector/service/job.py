@@ -22,13 +22,19 @@ from collector.custody.ration import LedgerRation
 from collector.custody.watch import Watch, utc_now
 from collector.domain.custody import Policy, Summary
 from collector.domain.errors import ConfigError, CycleError, LoginError, ThrottledError
-from collector.domain.mailbox import MailboxId
+from collector.domain.mailbox import MailboxId, Survey
+from collector.ledger.memory import Memory
+from collector.ledger.watched import Failure, FailureKind
+from collector.service.activity import Activity
 from collector.service.backoff import Backoff, jittered
 from collector.service.pulse import Pulse
 from collector.service.throttle import find_throttle, note_throttle
 from collector.source.imap import ImapMailbox
 
 log = structlog.get_logger("collector.service")
+
+SURVEY_S = 3600.0
+"""Between two looks at quota and certificate."""
 
 REVIVE_S = 30.0
 """Before a connection that died while it waited for mail is made anew."""
@@ -41,6 +47,7 @@ class MailboxJob:
     Attributes:
         connect: opens the mailbox for a folder; called once per folder and kept, as far
             as the server allows so many connections.
+        activity: told of every cycle.
     """
 
     name: str
@@ -50,10 +57,12 @@ class MailboxJob:
     poll_interval_s: float
     idle: bool
     pulse: Pulse = field(default_factory=Pulse)
+    activity: Activity = field(default_factory=Activity)
     _backoffs: dict[str, Backoff] = field(default_factory=lambda: defaultdict(Backoff))
     _rest_until_s: dict[str, float] = field(default_factory=dict)
     _open: dict[str, ImapMailbox] = field(default_factory=dict)
     _throttle: str | None = None
+    _survey_at_s: dict[str, float] = field(default_factory=dict)
 
     def work(self, intake: Intake, stop: Callable[[], bool]) -> float:
         """Run a cycle over every folder, wait for new mail; return seconds to rest.
@@ -113,13 +122,24 @@ class MailboxJob:
 
     def _failed(self, folder: str, error: CycleError | ConfigError, intake: Intake) -> None:
         """Let a folder rest; all of them, when the server does not let us in."""
-        log.error("cycle.failed", folder=folder, error=error.problem, hint=error.hint)
+        pause_s = self._backoffs[folder].failed(error)
+        failure = failure_of(error, pause_s)
+        log.error(
+            "cycle.failed",
+            folder=folder,
+            kind=failure.kind.value,
+            error=error.problem,
+            hint=error.hint,
+            retry_in_s=round(pause_s, 1),
+        )
+        mailbox = MailboxId(self.name, folder)
+        self.activity.failed(mailbox, failure)
         with suppress(CycleError):  # a full disk is no reason to stop
-            intake.ledger.note_cycle(MailboxId(self.name, folder), utc_now(), None, str(error))
+            intake.ledger.note_cycle(mailbox, utc_now(), failure)
             if isinstance(error, ThrottledError):
                 self._throttle = error.throttle
                 note_throttle(intake.ledger, self.name, error, utc_now())
-        until_s = time.monotonic() + self._backoffs[folder].failed(error)
+        until_s = time.monotonic() + pause_s
         of_account = isinstance(error, LoginError | ThrottledError)
         for each in self.folders if of_account else (folder,):
             self._rest_until_s[each] = until_s
@@ -128,8 +148,11 @@ class MailboxJob:
         started_s = time.monotonic()
         mailbox = self._opened(folder, intake)
         summary = run_cycle(mailbox, intake, self.policy, watch)
-        report_cycle(folder, summary, time.monotonic() - started_s)
-        intake.ledger.note_cycle(MailboxId(self.name, folder), utc_now(), summary, "")
+        elapsed_s = time.monotonic() - started_s
+        report_cycle(folder, summary, elapsed_s)
+        intake.ledger.note_cycle(MailboxId(self.name, folder), utc_now(), summary)
+        self.activity.succeeded(MailboxId(self.name, folder), summary, elapsed_s)
+        self._survey(folder, mailbox, intake)
         if self._throttle:
             intake.ledger.throttles.forget(self.name)
             self._throttle = ""
@@ -158,6 +181,16 @@ class MailboxJob:
         kept = self.folders[0] if min(known) > 1 else ""
         return [each for each in self._open if each != kept][:1]
 
+    def _survey(self, folder: str, mailbox: ImapMailbox, intake: Intake) -> None:
+        """Look at quota and certificate now and then; a failure is told and changes nothing."""
+        if time.monotonic() < self._survey_at_s.get(folder, 0.0):
+            return
+        self._survey_at_s[folder] = time.monotonic() + SURVEY_S
+        try:
+            note_survey(intake.ledger.memory, MailboxId(self.name, folder), mailbox.survey())
+        except (CycleError, ConfigError) as error:
+            log.warning("mailbox.unsurveyed", folder=folder, error=error.problem, hint=error.hint)
+
     def _can_idle(self) -> bool:
         first = self._open.get(self.folders[0])
         rests = self.folders[0] in self._rest_until_s
@@ -181,6 +214,32 @@ class MailboxJob:
         return pause_s
 
 
+def failure_of(error: CycleError | ConfigError, pause_s: float) -> Failure:
+    """Return what is kept of a cycle that failed and is tried again after ``pause_s``."""
+    match error:
+        case LoginError():
+            kind = FailureKind.LOGIN
+        case ThrottledError():
+            kind = FailureKind.THROTTLED
+        case ConfigError():
+            kind = FailureKind.CONFIGURATION
+        case _:
+            kind = FailureKind.UNREACHABLE
+    done = error.done if isinstance(error, CycleError) else None
+    return Failure(kind, str(error), pause_s, done.oldest_waiting_s if done else None)
+
+
+def note_survey(memory: Memory, mailbox: MailboxId, survey: Survey) -> None:
+    """Keep what was seen of a mailbox; what the server does not tell is not kept."""
+    now = utc_now()
+    if survey.quotas:
+        quotas = [[each.resource, each.used, each.limit] for each in survey.quotas]
+        memory.note_reading(str(mailbox), "quota", now, quotas=quotas)
+    if survey.certificate_expires_at is not None:
+        at = survey.certificate_expires_at.isoformat()
+        memory.note_reading(mailbox.name, "certificate", now, expires_at=at)
+
+
 def report_cycle(folder: str, summary: Summary, elapsed_s: float) -> None:
     """Log one line for a cycle; a quiet one only at DEBUG."""
     busy = summary.collected or summary.cleared or summary.expunged or summary.set_aside
@@ -192,4 +251,5 @@ def report_cycle(folder: str, summary: Summary, elapsed_s: float) -> None:
         cleared=summary.cleared,
         expunged=summary.expunged,
         elapsed_s=round(elapsed_s, 3),
+        oldest_waiting_s=summary.oldest_waiting_s,
     )

@@ -42,6 +42,8 @@ SHOW_S_MAX = 90.0
 that nobody resolves."""
 
 LOOK_S = 10.0
+SHOWN = "shown"
+"""The reading of a place that has a checkpoint."""
 CERTIFICATES_BYTES_MAX = 1024 * 1024
 
 
@@ -68,11 +70,11 @@ class Place:
     _backoff: Backoff = field(default_factory=Backoff)
     _attempt: Thread | None = None
 
-    def bring(self, signed: SignedCheckpoint, now: datetime) -> None:
-        """Show a checkpoint, if there is one he has not seen and it is time."""
+    def bring(self, signed: SignedCheckpoint, now: datetime) -> bool:
+        """Show a checkpoint, if he has not seen it and it is time; say whether he has now."""
         size, turn = signed.checkpoint.size, int(now.timestamp() // self.interval_s)
         if size == self.shown or turn == self._turn or time.monotonic() < self._again_s:
-            return
+            return False
         try:
             self._show_in_time(signed)
             self.note(size)
@@ -81,10 +83,11 @@ class Place:
         except (CycleError, ConfigError, IntegrityError) as error:
             self._again_s = time.monotonic() + self._backoff.failed(CycleError(error.what))
             log.warning("checkpoint.unseen", place=self.name, error=error.what, hint=error.hint)
-            return
+            return False
         self._backoff.succeeded()
         self.shown, self._turn = size, turn
         log.info("checkpoint.shown", place=self.name, leaves_count=size)
+        return True
 
     def _show_in_time(self, signed: SignedCheckpoint) -> None:
         """Show it in a thread of its own, which nobody waits for longer than ``SHOW_S_MAX``."""
@@ -124,7 +127,9 @@ class OutsideJob:
                 break
             self.pulse.beat()
             assert newest is not None  # noqa: S101 - there are no places without one
-            place.bring(newest, now)
+            if place.bring(newest, now):
+                leaves_count = newest.checkpoint.size
+                intake.ledger.memory.note_reading(place.name, SHOWN, now, leaves_count=leaves_count)
         self.pulse.rest(LOOK_S)
         return LOOK_S
 

@@ -1,24 +1,26 @@
-"""How an archive and its mailboxes stand: ``collector status``.
+"""How an archive and its mailboxes stand: ``collector status``, ``collector alarm list``.
 
-Rule: told from the ledger alone, so it works while the service runs and when
-the mail server does not.
+Rule: told from ledger and disk alone, so it works while the service runs and when the
+mail server does not.  Alarms are those of ``watch.rules`` and no others.
 """
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import asdict
 from datetime import timedelta
 
 from collector.config import Settings
 from collector.custody.watch import utc_now
+from collector.domain.alarm import Alarm, KnownAlarm
 from collector.ledger.ledger import Ledger
-from collector.ledger.query import MailboxStatus
-from collector.service.canary import canary_alarms, canary_facts
-from collector.service.facts import Facts, instant, mailbox_facts
+from collector.service.canary import canary_facts
+from collector.service.facts import Facts, alarm_facts, instant, mailbox_facts
+from collector.service.situation import Rooms, situation
 from collector.store.archive import Archive
+from collector.watch import rules
+from collector.watch.situation import ArchiveFigures, FolderFigures
 
-ALARM_EVENTS = (
+GAP_EVENTS = (
     "message.vanished",
     "mailbox.gap",
     "message.replaced",
@@ -28,70 +30,71 @@ ALARM_EVENTS = (
     "mailbox.unwatched",
     "custody.broken",
 )
-ALARM_WINDOW = timedelta(days=7)
-ALARMS_MAX = 100
-SEALED_MAX = 100_000
-"""Segments looked at for the ratio: 6 TB of stored mail."""
-SILENCE = timedelta(hours=1)
-"""A mailbox that was not polled for so long is an alarm."""
+GAP_WINDOW = timedelta(days=7)
+GAPS_MAX = 100
+QUANTILES = {"median_s": 0.5, "p95_s": 0.95, "max_s": 1.0}
 
 
 def status(settings: Settings, archive: Archive, ledger: Ledger) -> Facts:
     """Return all figures and alarms as JSON values."""
-    mailboxes = ledger.mailbox_status()
-    segments = archive.segments()
-    raw_bytes, stored_bytes = _sealed(ledger)
+    seen = situation(Rooms(settings, archive, ledger), utc_now())
     return {
-        "archive": {
-            "path": str(settings.archive.path),
-            "entries": ledger.last_seq(),
-            "segments": len(segments),
-            "sealed_segments": sum(each.sealed for each in segments),
-            "stored_bytes": sum(each.size_bytes for each in segments),
-            "sealed_raw_bytes": raw_bytes,
-            "sealed_ratio": round(stored_bytes / raw_bytes, 3) if raw_bytes else None,
-            "free_bytes": shutil.disk_usage(settings.archive.path).free,
-        },
-        "mailboxes": [mailbox_facts(each) for each in mailboxes],
+        "archive": _archive_facts(seen.figures.archive),
+        "mailboxes": [_folder_facts(each) for each in seen.figures.folders],
         "gaps": _gaps(ledger),
         "canary": canary_facts(settings, ledger),
         "exposure_24h": asdict(ledger.accounts.exposure(utc_now() - timedelta(days=1))),
-        "alarms": [
-            *(alarm for each in mailboxes for alarm in _alarms(each)),
-            *(
-                f"canary {each.subject}: {each.problem}"
-                for each in canary_alarms(settings, ledger, utc_now())
-            ),
-        ],
+        "alarms": _lasting(rules.alarms(seen), ledger.memory.alarms()),
     }
 
 
-def _sealed(ledger: Ledger) -> tuple[int, int]:
-    """Return the raw and the stored length of all that was sealed."""
-    sealed = ledger.events(names=["segment.sealed"], limit=SEALED_MAX)
-    return (
-        sum(each.keys["raw_bytes"] for each in sealed),
-        sum(each.keys["stored_bytes"] for each in sealed),
-    )
+def present_alarms(settings: Settings, archive: Archive, ledger: Ledger) -> list[Facts]:
+    """Return the alarms of now as JSON values, critical first."""
+    seen = situation(Rooms(settings, archive, ledger), utc_now())
+    return _lasting(rules.alarms(seen), ledger.memory.alarms())
+
+
+def _lasting(alarms: list[Alarm], known: list[KnownAlarm]) -> list[Facts]:
+    """Return alarms, each with when the service first saw it."""
+    since = {each.alarm.key: each.began_at for each in known if each.gone_at is None}
+    return [{**alarm_facts(each), "since": instant(since.get(each.key))} for each in alarms]
+
+
+def _archive_facts(archive: ArchiveFigures) -> Facts:
+    return {
+        "path": archive.path,
+        "entries": archive.entries_count,
+        "segments": archive.segments_count,
+        "sealed_segments": archive.sealed_count,
+        "stored_bytes": archive.stored_bytes,
+        "sealed_raw_bytes": archive.sealed_raw_bytes,
+        "sealed_ratio": archive.sealed_ratio,
+        "ledger_bytes": archive.ledger_bytes,
+        "free_bytes": archive.free_bytes,
+        "log_leaves": archive.leaves_count,
+        "checkpoint_leaves": archive.checkpoint_leaves,
+        "checkpoint_at": instant(archive.checkpoint_at),
+        "stamps": {name: instant(at) for name, at in archive.stamps},
+    }
+
+
+def _folder_facts(folder: FolderFigures) -> Facts:
+    """Return what ``mailbox_facts`` does, and the figures beside it."""
+    exposure = folder.exposure
+    oldest_s = folder.oldest_waiting_s
+    return {
+        **mailbox_facts(folder.status),
+        "oldest_waiting_s": None if oldest_s is None else round(oldest_s, 1),
+        "collected_bytes": folder.raw_bytes,
+        "gaps_last_week": folder.gaps_count,
+        "exposure": exposure
+        and {name: round(exposure.quantile(share), 3) for name, share in QUANTILES.items()},
+    }
 
 
 def _gaps(ledger: Ledger) -> list[Facts]:
-    since = utc_now() - ALARM_WINDOW
-    events = ledger.events(names=ALARM_EVENTS, since=since, limit=ALARMS_MAX)
+    events = ledger.events(names=GAP_EVENTS, since=utc_now() - GAP_WINDOW, limit=GAPS_MAX)
     return [
         {"at": instant(each.at), "event": each.name, "mailbox": each.mailbox, **each.keys}
         for each in events
     ]
-
-
-def _alarms(mailbox: MailboxStatus) -> list[str]:
-    alarms = []
-    if mailbox.last_error:
-        alarms.append(f"{mailbox.mailbox}: the last cycle failed: {mailbox.last_error}")
-    if mailbox.set_aside_count:
-        alarms.append(f"{mailbox.mailbox}: {mailbox.set_aside_count} message(s) set aside")
-    if mailbox.quarantined_count:
-        alarms.append(f"{mailbox.mailbox}: {mailbox.quarantined_count} message(s) quarantined")
-    if mailbox.polled_at is not None and utc_now() - mailbox.polled_at > SILENCE:
-        alarms.append(f"{mailbox.mailbox}: not polled since {instant(mailbox.polled_at)}")
-    return alarms

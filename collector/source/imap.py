@@ -21,6 +21,7 @@ from collector.domain.mailbox import (
     MailboxId,
     MessageRef,
     Removal,
+    Survey,
     Unfetched,
 )
 from collector.domain.uids import union
@@ -32,6 +33,7 @@ from collector.source.idle import wait_for_exists
 from collector.source.listing import Uids, criteria_of, list_uids
 from collector.source.mailbox import Ration
 from collector.source.removal import removal_of, remove
+from collector.source.survey import survey
 
 UNANSWERED_MAX = 2
 """Polls with a horizon that may fail in a row before one is made without."""
@@ -160,6 +162,11 @@ class ImapMailbox:
                 found = remove(client, self._connection.account, removal, proven)
                 strangers += [ours[uid] for uid in found]
         return strangers
+
+    def survey(self) -> Survey:
+        """Tell quota and certificate; one round trip, none on a server without quotas."""
+        with self._connection.guarded("the quota cannot be asked for"):
+            return survey(self._connection.session().client, self.id.folder)
 
     @property
     def connections_max(self) -> int | None:

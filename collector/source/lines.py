@@ -33,6 +33,8 @@ _MONTHS = (
 )  # fmt: skip
 FOREIGN_FLAGS = (b"\\seen", b"\\answered", b"\\flagged", b"\\deleted", b"\\draft")
 """Flags that people and their programs set; keywords are set by filters at delivery, too."""
+QUOTA = re.compile(rb"\b(STORAGE|MESSAGE) (\d{1,15}) (\d{1,15})", re.IGNORECASE)
+"""Resource, usage and limit in a QUOTA line (RFC 9208, section 4.2.1)."""
 
 
 def exists_of(line: bytes) -> int | None:

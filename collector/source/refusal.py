@@ -95,6 +95,7 @@ KNOWN = (
     _known(
         r"\[OVERQUOTA\].*bandwidth|bandwidth limits",
         "the daily limit of the account is used up",
+        error=ThrottledError,
         wait_s=HOUR_S,
         again_s=DAY_S,
         throttle="bandwidth",
@@ -102,6 +103,7 @@ KNOWN = (
     _known(
         r"too many simultaneous connections|maximum number of connections|max_userip_connections",
         "close other connections of this account, or raise the server's limit",
+        error=ThrottledError,
         wait_s=MINUTE_S,
         again_s=MINUTE_S,
     ),

@@ -15,6 +15,7 @@ from collector.domain.errors import CycleError
 from collector.domain.evidence import Event
 from collector.ledger.ledger import Ledger
 from collector.ledger.query import Balance
+from collector.ledger.watched import Failure, FailureKind
 from collector.store.durable import sync_directory
 
 A, B, C = (b"A: %d\r\n\r\n" % number for number in (1, 2, 3))
@@ -98,7 +99,8 @@ def test_a_long_time_without_a_poll_is_told_with_the_last_error(world: World) ->
     world.cycle()
     assert events(world, "mailbox.unwatched") == []
     ledger = ledger_of(world)
-    ledger.note_cycle(MAILBOX, world.now, None, "connection refused")
+    failure = Failure(FailureKind.UNREACHABLE, "connection refused", 60.0)
+    ledger.note_cycle(MAILBOX, world.now, failure)
     ledger.close()
     world.now += timedelta(hours=1)
     world.cycle()

@@ -304,7 +304,7 @@ def empty_poll(ledger: Ledger, listing: Listing) -> None:
     ledger.last_seq()
     assert ledger.unsettled(listing, NOW) == []
     ledger.observe(listing, NOW)
-    ledger.note_cycle(listing.mailbox, NOW, Summary(), "")
+    ledger.note_cycle(listing.mailbox, NOW, Summary())
 
 
 def say(what: str, figure: float, unit: str) -> None:

@@ -14,6 +14,7 @@ from collector.domain.errors import ConfigError, CycleError
 from collector.ledger import migrate as migrate_module
 from collector.ledger.canary_models import TABLES
 from collector.ledger.ledger import Ledger
+from collector.ledger.memory_models import MEMORY_TABLES
 from collector.ledger.migrate import migrate, migrations_directory
 from collector.store.durable import sync_directory
 
@@ -33,10 +34,11 @@ def test_the_migrations_make_exactly_the_tables_of_the_models(tmp_path: Path) ->
     migrated, modelled = tmp_path / "migrated.db", tmp_path / "modelled.db"
     migrate(migrated, sync_directory)
     database = peewee.SqliteDatabase(str(modelled))
-    with database.bind_ctx(TABLES), database.connection_context():
-        database.create_tables(TABLES, safe=False)
+    tables = (*TABLES, *MEMORY_TABLES)
+    with database.bind_ctx(tables), database.connection_context():
+        database.create_tables(tables, safe=False)
     assert schema(migrated) == schema(modelled)
-    assert len(schema(migrated)) >= len(TABLES)
+    assert len(schema(migrated)) >= len(tables)
 
 
 def test_migrating_is_told_once_and_repeated_without_effect(ledger_path: Path) -> None:

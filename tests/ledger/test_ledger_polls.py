@@ -23,6 +23,7 @@ from collector.domain.errors import MessageError
 from collector.domain.mailbox import MessageRef
 from collector.ledger.ledger import Ledger
 from collector.ledger.query import Observation
+from collector.ledger.watched import Failure, FailureKind
 
 NIL = MessageError("handed over as NIL")
 
@@ -279,8 +280,9 @@ def test_what_was_set_aside_under_a_void_reference_is_not_lost(ledger: Ledger, c
 def test_a_failed_cycle_keeps_the_figures_of_the_last_good_one(ledger: Ledger) -> None:
     """Status shows both the error of now and what was done before."""
     summary = Summary(waiting=3, collected=2, interrupted=True)
-    ledger.note_cycle(INBOX, NOW, summary, "")
-    ledger.note_cycle(INBOX, NOW + MINUTE, None, "the disk is full")
+    ledger.note_cycle(INBOX, NOW, summary)
+    failure = Failure(FailureKind.UNREACHABLE, "the disk is full", pause_s=30.0)
+    ledger.note_cycle(INBOX, NOW + MINUTE, failure)
     (status,) = ledger.mailbox_status()
     assert (status.last_cycle_at, status.last_error) == (NOW + MINUTE, "the disk is full")
     assert status.last_summary == summary

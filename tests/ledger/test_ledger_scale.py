@@ -89,7 +89,7 @@ QUESTIONS: dict[str, Callable[[Ledger], object]] = {
         listing_of([ref.uid for ref in refs_of(ledger)], uidnext=99_999), NOW
     ),
     "observe": lambda ledger: ledger.observe(listing_of([], uidnext=99_999), NOW),
-    "note_cycle": lambda ledger: ledger.note_cycle(INBOX, NOW, Summary(), ""),
+    "note_cycle": lambda ledger: ledger.note_cycle(INBOX, NOW, Summary()),
     "clear": lambda ledger: ledger.clear([proof_of(ledger.held(refs_of(ledger))[0])]),
     "horizon": lambda ledger: ledger.accounts.horizon(INBOX),
     "exposure": lambda ledger: ledger.accounts.exposure(NOW - timedelta(days=1), most=100),

@@ -1,0 +1,65 @@
+"""Alarms about what happened behind our back: mail that vanished, a mailbox made anew.
+
+Rule: as ``rule`` says; but these are moments, not states.  Each is told once, for every
+hour in which it happened, and shown for a day.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+
+from collector.domain.alarm import Alarm, Severity
+from collector.domain.evidence import Event
+from collector.watch.limits import MOMENT_S
+from collector.watch.rule import RuleSource
+from collector.watch.situation import Situation
+
+KINDS = {
+    "gap": "the server gave out UIDs that no listing showed: arrived and removed between polls?",
+    "vanished": "messages left the mailbox without us",
+    "replaced": "a UID names another message than the one that was proven",
+    "renumbered": "the mailbox was made anew; everything in it is collected again",
+    "restored": "an older copy of the mailbox was put back",
+    "key_changed": "checkpoints are signed with another key from here on",
+}
+_WHO = "find out which other client, rule or person has access to this mailbox"
+_MOMENTS = {
+    "mailbox.gap": ("gap", Severity.WARNING, _WHO),
+    "message.vanished": ("vanished", Severity.CRITICAL, _WHO),
+    "message.replaced": ("replaced", Severity.CRITICAL, "find out who restored or changed it"),
+    "mailbox.renumbered": ("renumbered", Severity.WARNING, "find out why; nothing is lost here"),
+    "mailbox.restored": ("restored", Severity.CRITICAL, "find out why; nothing was deleted"),
+    "log.key_changed": ("key_changed", Severity.WARNING, "find out who changed it, and publish it"),
+}
+EVENTS = tuple(_MOMENTS)
+
+
+def happened(situation: Situation) -> Iterator[Alarm]:
+    """Raise what happened in the last day, by mailbox and hour."""
+    hours: dict[tuple[str, str], list[Event]] = defaultdict(list)
+    for event in situation.events:
+        first_key = event.name == "log.key_changed" and event.keys.get("keys_count") == 1
+        if event.name in _MOMENTS and situation.age_s(event.at) < MOMENT_S and not first_key:
+            where = f"{event.mailbox} {event.at:%Y-%m-%d %H}h".strip()
+            hours[event.name, where].append(event)
+    for (name, where), events in hours.items():
+        kind, severity, hint = _MOMENTS[name]
+        yield Alarm(kind, where, severity, _told(name, events), hint)
+
+
+def _told(name: str, events: list[Event]) -> str:
+    at = f"{min(each.at for each in events):%H:%M}Z"
+    match name:
+        case "mailbox.gap":
+            count = sum(int(each.keys.get("uids_count", 1)) for each in events)
+            return f"{count} UID(s) that nobody accounts for, first seen {at}"
+        case "log.key_changed":
+            return f"the log is signed with another key, since {at}"
+        case "mailbox.renumbered" | "mailbox.restored":
+            return f"{KINDS[_MOMENTS[name][0]]}, seen {at}"
+        case _:
+            return f"{len(events)} message(s), first seen {at}"
+
+
+SOURCE = RuleSource(kinds=KINDS, rules=(happened,), moments=frozenset(KINDS))

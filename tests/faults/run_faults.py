@@ -74,7 +74,7 @@ def main() -> int:
             cut_tallies = run_cuts(CUT_SCENARIOS, server, workers, work, count, say)
         if wanted.only in {None, "powercuts"}:
             require_disks()
-            each = wanted.cuts // 9  # three file systems; the store alone is twice as quick
+            each = -(-wanted.cuts // 9)  # rounded up; three file systems; the store alone is twice as quick
             cuts = {COLLECTOR: each, STORE: 2 * each}
             reports = run_powercuts(server, workers, work, cuts, wanted.seed, progress=say)
     text = report(tallies, cut_tallies, reports, time.monotonic() - began_s)

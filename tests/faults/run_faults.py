@@ -13,6 +13,7 @@ anything else was not as promised.
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import signal
 import sys
@@ -74,7 +75,8 @@ def main() -> int:
             cut_tallies = run_cuts(CUT_SCENARIOS, server, workers, work, count, say)
         if wanted.only in {None, "powercuts"}:
             require_disks()
-            each = -(-wanted.cuts // 9)  # rounded up; three file systems; the store alone is twice as quick
+            # Rounded up: three file systems, and the store alone is twice as quick.
+            each = math.ceil(wanted.cuts / 9)
             cuts = {COLLECTOR: each, STORE: 2 * each}
             reports = run_powercuts(server, workers, work, cuts, wanted.seed, progress=say)
     text = report(tallies, cut_tallies, reports, time.monotonic() - began_s)

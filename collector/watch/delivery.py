@@ -9,7 +9,6 @@ The only module that knows apprise, which is imported with the first delivery.
 from __future__ import annotations
 
 import io
-import logging
 import re
 import threading
 from collections.abc import Sequence
@@ -21,6 +20,8 @@ from collector.domain.alarm import Notice, Severity, Word
 DELIVERY_S = 30.0
 """A mail server may greylist, but an answer comes within this."""
 REASON_CHARS_MAX = 300
+WARNING = 30
+"""The level of that name in the standard library: apprise wants its number."""
 WITH_HOST = {f"{name}{s}" for name in ("json", "xml", "form", "mailto", "ntfy") for s in ("", "s")}
 """Where the host is a host; elsewhere it may be half of the secret (``slack://TOKEN/...``)."""
 LETTERS_MIN = 3
@@ -104,7 +105,7 @@ def _delivered(url: str, message: Message) -> str:
     receiver = apprise.Apprise(asset=asset)
     told = io.StringIO()
     try:
-        capture = apprise.LogCapture(level=logging.WARNING, fmt="%(message)s")  # type: ignore[no-untyped-call]
+        capture = apprise.LogCapture(level=WARNING, fmt="%(message)s")  # type: ignore[no-untyped-call]
         with capture as captured:
             done = receiver.add(url) and receiver.notify(
                 title=message.title,

@@ -8,7 +8,7 @@ from __future__ import annotations
 import shutil
 from collections import Counter
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -27,7 +27,7 @@ from collector.service.evidence import directory_of
 from collector.service.outside import SHOWN
 from collector.store.archive import Archive
 from collector.watch.event_rules import EVENTS
-from collector.watch.limits import GROWTH_S, MOMENT_S
+from collector.watch.limits import GROWTH_S, MOMENT_S, Limits
 from collector.watch.office_hours import OfficeHours
 from collector.watch.situation import (
     ArchiveFigures,
@@ -80,7 +80,7 @@ def situation(rooms: Rooms, now: datetime) -> Situation:
     first = ledger.event(1)
     return Situation(
         figures=figures(rooms, now),
-        limits=rooms.settings.alarms.limits,
+        limits=_limits(rooms.settings),
         sources=tuple(_source(rooms.settings, each) for each in _collected(rooms.settings)),
         traffic=tuple(ledger.memory.traffic(now - TRAFFIC)),
         events=tuple(
@@ -92,6 +92,17 @@ def situation(rooms: Rooms, now: datetime) -> Situation:
         readings=tuple(ledger.memory.readings()),
         canaries=tuple(canary_knowledge(rooms.settings, ledger)),
     )
+
+
+def _limits(settings: Settings) -> Limits:
+    """Return the limits, with the client secrets whose end stands beside them."""
+    secrets = {
+        f"client secret of {each.name}": each.oauth.client_secret_expires_on
+        for each in settings.mailboxes
+        if each.oauth and each.oauth.client_secret_expires_on
+    }
+    limits = settings.alarms.limits
+    return replace(limits, expires_on={**secrets, **limits.expires_on})
 
 
 def calendar_of(settings: Settings) -> OfficeHours:

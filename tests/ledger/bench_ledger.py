@@ -91,7 +91,8 @@ def fill(path: Path, entries: int, listed: int) -> None:
     names = [("journal", "INBOX", entries - listed), ("journal", "Kept", listed)]
     for name, folder, _ in names:
         row = {"mailbox": name, "folder": folder, "uidvalidity": 7, "uidnext": entries + 1}
-        insert(connection, "folders", [{**row, "waiting_count": 0, "last_error": ""}])
+        row |= {"waiting_count": 0, "last_error": "", "pending": ""}
+        insert(connection, "folders", [row])
     expunged = entries - listed
     insert(connection, "entries", (entry_row(seq, expunged) for seq in range(1, entries + 1)))
     insert(connection, "receipts", (receipt_row(seq, expunged) for seq in range(1, entries + 1)))

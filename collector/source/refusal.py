@@ -103,7 +103,6 @@ KNOWN = (
     _known(
         r"too many simultaneous connections|maximum number of connections|max_userip_connections",
         "close other connections of this account, or raise the server's limit",
-        error=ThrottledError,
         wait_s=MINUTE_S,
         again_s=MINUTE_S,
     ),

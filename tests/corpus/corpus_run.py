@@ -54,7 +54,7 @@ def deliver(user: ImapUser, raws: Iterable[bytes]) -> None:
 
 def collect_and_compare(collector: Collector, user: ImapUser) -> Compared:
     """Collect the mailbox; compare every message with what the server handed out before."""
-    before = [hashlib.sha256(raw).hexdigest() for raw in user.messages().values()]
+    before = {uid: hashlib.sha256(raw).hexdigest() for uid, raw in user.messages().items()}
     compared = Compared(len(before))
     collected = collector.run("collect", "--json")
     if collected.code not in {0, 4}:
@@ -65,11 +65,12 @@ def collect_and_compare(collector: Collector, user: ImapUser) -> Compared:
     if len(records) != len(before):
         compared.problems.append(f"{len(before)} delivered, {len(records)} archived")
     shown = _shown(collector, [each["seq"] for each in records])
-    for record, wanted, found in zip(records, before, shown, strict=False):
+    for record, found in zip(records, shown, strict=False):
+        wanted = before.pop(record["uid"], "")  # answers may come in another order than UIDs
         if not wanted == found == record["digest"].removeprefix("sha256:"):
             compared.problems.append(f"seq {record['seq']} is not what was delivered")
     verified = collector.run("verify", "--json")
-    if verified.code != 0 or verified.json()["verified"] != len(before):
+    if verified.code != 0 or verified.json()["verified"] != compared.delivered_count:
         compared.problems.append(f"verify ended with {verified.code}: {verified.text[-500:]}")
     return compared
 

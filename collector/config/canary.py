@@ -13,10 +13,12 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, PrivateAttr, ValidationInfo, field_validator, model_validator
 
-from collector.config.password import PasswordCommand, PasswordFile, SecretFile
+from collector.config.password import SecretFile, password_of
 from collector.config.values import (
+    SMTP_PORTS,
     FilePath,
     Flag,
+    Name,
     Port,
     Seconds,
     Section,
@@ -27,29 +29,21 @@ from collector.config.values import (
 )
 from collector.domain.canary import CanaryGrade, CanaryPath
 
-PORTS = {"tls": 465, "starttls": 587, "plain": 25}
 INTERVAL = within(600, 7 * 86400, "10min to 7d")
 LATE = within(30, 86400, "30s to 24h")
 LOST = within(60, 7 * 86400, "1min to 7d")
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _ADDRESS = re.compile(r"[^\s<>(),;:\\\"@\[\]]+@[A-Za-z0-9.-]+", re.ASCII)
 
 
 def _submission_port(known: dict[str, Any]) -> int:
     """Return the port for ``security`` (RFC 8314, section 7.3; RFC 6409; RFC 5321)."""
-    return PORTS.get(known.get("security", ""), 587)
-
-
-def _plain_name(name: str) -> str:
-    if not _NAME.fullmatch(name):
-        raise refused("this name cannot be used", "letters, digits, dot, dash, underscore")
-    return name
+    return SMTP_PORTS.get(known.get("security", ""), 587)
 
 
 class RelaySettings(Section):
     """``[[canary.smtp]]``: a mail server that takes canaries."""
 
-    name: str
+    name: Name
     host: Text
     security: Literal["tls", "starttls", "plain"] = "starttls"
     port: Annotated[Port, Field(default_factory=_submission_port)]
@@ -73,11 +67,7 @@ class RelaySettings(Section):
     @property
     def password(self) -> Callable[[], str] | None:
         """What tells the password; ``None``: there is no login."""
-        if self.secret_file is not None:
-            return PasswordFile(self.secret_file)
-        return PasswordCommand(self.password_command) if self.password_command else None
-
-    _named = field_validator("name")(staticmethod(_plain_name))
+        return password_of(self.secret_file, None, self.password_command)
 
     @model_validator(mode="after")
     def _login_fits(self) -> Self:
@@ -94,7 +84,7 @@ class RelaySettings(Section):
 class PathSettings(Section):
     """``[[canary.path]]``: one way that canaries take."""
 
-    name: str
+    name: Name
     smtp: Text
     sender: Annotated[Text, Field(alias="from")]
     to: Texts = ()
@@ -103,8 +93,6 @@ class PathSettings(Section):
     members: Texts = ()
     mailbox: Text
     expect: CanaryGrade = CanaryGrade.COMPLETE
-
-    _named = field_validator("name")(staticmethod(_plain_name))
 
     @field_validator("sender", "to", "bcc", "lists", "members")
     @classmethod

@@ -11,27 +11,19 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, PrivateAttr, model_validator
 
-from collector.config.password import (
-    Password,
-    PasswordCommand,
-    PasswordFile,
-    PasswordVariable,
-    SecretFile,
-)
+from collector.config.password import Password, SecretFile, password_of
 from collector.config.values import (
+    SMTP_PORTS,
     FilePath,
     Port,
     Seconds,
     Section,
     Text,
     Texts,
-    is_loopback,
     refused,
     within,
 )
-
-PORTS = {"tls": 465, "starttls": 587, "plain": 25}
-"""RFC 8314, section 3.3; RFC 6409, section 3.1; RFC 5321, section 4.5.4.2."""
+from collector.domain.hosts import is_loopback
 
 INTERVAL = within(60, 7 * 86400, "1min to 7d")
 _ADDRESS = re.compile(r"[^\s@<>,;]+@[^\s@<>,;]+")
@@ -44,7 +36,7 @@ def usual_security(known: dict[str, Any]) -> str:
 
 def usual_port(known: dict[str, Any]) -> int:
     """Return the standard port for ``security``."""
-    return PORTS[known.get("security", "tls")]
+    return SMTP_PORTS[known.get("security", "tls")]
 
 
 class MailSettings(Section):
@@ -74,11 +66,8 @@ class MailSettings(Section):
 
         The same sources as those of a mailbox.
         """
-        if self.password_file is not None:
-            return PasswordFile(SecretFile(self.password_file, self._directory))
-        if self.password_env is not None:
-            return PasswordVariable(self.password_env)
-        return PasswordCommand(self.password_command) if self.password_command else None
+        file = SecretFile(self.password_file, self._directory) if self.password_file else None
+        return password_of(file, self.password_env, self.password_command)
 
     @model_validator(mode="after")
     def _usable(self) -> Self:

@@ -158,6 +158,17 @@ class PasswordCommand:
 Password = PasswordFile | PasswordVariable | PasswordCommand
 
 
+def password_of(
+    file: SecretFile | None, variable: str | None, command: tuple[str, ...] | None
+) -> Password | None:
+    """Return what tells the password, by the key that is set; ``None`` when none is."""
+    if file is not None:
+        return PasswordFile(file)
+    if variable is not None:
+        return PasswordVariable(variable)
+    return PasswordCommand(command) if command else None
+
+
 def _password(raw: bytes, source: str, what: str = "password") -> str:
     """Return the one line in ``raw``."""
     hint = "it must be one line of UTF-8 text, and nothing else"

@@ -27,26 +27,21 @@ from collector.config.envelopes import EnvelopeSettings
 from collector.config.evidence import EvidenceSettings
 from collector.config.mail import MailSettings
 from collector.config.oauth import OauthSettings
-from collector.config.password import (
-    Password,
-    PasswordCommand,
-    PasswordFile,
-    PasswordVariable,
-    SecretFile,
-)
+from collector.config.password import Password, PasswordCommand, SecretFile, password_of
 from collector.config.values import (
     Bytes,
     FilePath,
     Flag,
+    Name,
     Port,
     Seconds,
     Section,
     Text,
     Texts,
-    is_loopback,
     refused,
     within,
 )
+from collector.domain.hosts import is_loopback
 from collector.source.providers import AUTO, NAMES
 
 IMAPS_PORT = 993
@@ -57,7 +52,6 @@ SIZE = within(1024**2, 8 * 1024**3 - 1, "1 MiB to below 8 GiB")  # a tar header'
 DAILY = within(1024**2, 1024**4, "1 MiB to 1024 GiB")
 SECRET_KEYS = ("password_file", "password_env", "password_command", "token_command", "oauth")
 ONE_SECRET = f"give exactly one of {', '.join(SECRET_KEYS[:-1])}, or [mailbox.oauth]"
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _HOST = re.compile(r"[A-Za-z0-9._-]+|[0-9A-Fa-f:.]+")
 
 
@@ -82,7 +76,7 @@ class LogSettings(Section):
 class MailboxSettings(EnvelopeSettings, CalendarSettings):
     """``[[mailbox]]``: one journal mailbox, how to reach it and what to do with it."""
 
-    name: str
+    name: Name
     host: str
     security: Literal["tls", "starttls", "plain"] = "tls"
     port: Annotated[Port, Field(default_factory=standard_port)]
@@ -115,11 +109,9 @@ class MailboxSettings(EnvelopeSettings, CalendarSettings):
     @property
     def password(self) -> Password:
         """What tells the password; nothing is read before it is called."""
-        if self.password_file is not None:
-            return PasswordFile(SecretFile(self.password_file, self._directory))
-        if self.password_env is not None:
-            return PasswordVariable(self.password_env)
-        return PasswordCommand(self.password_command or ())
+        file = SecretFile(self.password_file, self._directory) if self.password_file else None
+        command = self.password_command or ()
+        return password_of(file, self.password_env, command) or PasswordCommand(command)
 
     @property
     def takes_tokens(self) -> bool:
@@ -132,13 +124,6 @@ class MailboxSettings(EnvelopeSettings, CalendarSettings):
         if self.password_file is not None:
             files.append(SecretFile(self.password_file, self._directory))
         return files
-
-    @field_validator("name")
-    @classmethod
-    def _plain_name(cls, name: str) -> str:
-        if not _NAME.fullmatch(name):
-            raise refused("this name cannot be used", "letters, digits, dot, dash, underscore")
-        return name
 
     @field_validator("provider")
     @classmethod

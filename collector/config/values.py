@@ -6,7 +6,6 @@ path belongs to the folder of the configuration file, wherever the program is st
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from pathlib import Path
 from typing import Annotated
@@ -23,6 +22,10 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+SMTP_PORTS = {"tls": 465, "starttls": 587, "plain": 25}
+"""RFC 8314, section 3.3; RFC 6409, section 3.1; RFC 5321, section 4.5.4.2."""
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _TIME = re.compile(r"(\d+(?:\.\d+)?)\s*([a-z]+)")
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([A-Za-z]+)")
 _SECONDS = {"ms": 0.001, "s": 1.0, "min": 60.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
@@ -86,12 +89,11 @@ def within(least: float, most: float, words: str) -> AfterValidator:
     return AfterValidator(limited)
 
 
-def is_loopback(host: str) -> bool:
-    """Say whether ``host`` can only be this machine (RFC 6761, section 6.3)."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host.lower() == "localhost"
+def _plain_name(name: str) -> str:
+    """Return a name that can stand in a path, a label and a log."""
+    if not _NAME.fullmatch(name):
+        raise refused("this name cannot be used", "letters, digits, dot, dash, underscore")
+    return name
 
 
 def _beside(path: Path, info: ValidationInfo) -> Path:
@@ -116,6 +118,7 @@ Seconds = Annotated[float, BeforeValidator(seconds)]
 Bytes = Annotated[int, BeforeValidator(size_bytes)]
 Flag = StrictBool
 Port = Annotated[StrictInt, Field(ge=1, le=65535)]
+Name = Annotated[str, AfterValidator(_plain_name)]
 Text = Annotated[str, Field(max_length=1000), AfterValidator(_printable)]
 Texts = Annotated[tuple[Text, ...], Field(max_length=100), AfterValidator(_each_once)]
 FilePath = Annotated[Path, AfterValidator(_beside)]

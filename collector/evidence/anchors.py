@@ -22,8 +22,9 @@ from typing import Protocol
 
 from collector.domain.errors import ConfigError, CycleError
 from collector.domain.evidence import SignedCheckpoint
+from collector.domain.hosts import is_loopback
 from collector.evidence.submission import Relay, Security, connected, reason
-from collector.evidence.web import Address, Deadline, Limits, is_loopback, post
+from collector.evidence.web import Address, Deadline, Limits, post
 
 NOTE_TYPE = "text/plain; charset=utf-8"
 ANCHOR_FILE_MODE = 0o644

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import http.client
-import ipaddress
 import socket
 import ssl
 import threading
@@ -22,6 +21,7 @@ from urllib.error import HTTPError
 from urllib.parse import urlsplit
 
 from collector.domain.errors import ConfigError, CycleError
+from collector.domain.hosts import is_loopback
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,14 +151,6 @@ def _answer(address: Address, body: bytes | None, headers: dict[str, str], limit
             slow = f"not done within {limits.timeout_s:g} s"
             why = slow if deadline.expired or isinstance(error, TimeoutError) else _reason(error)
             raise _failed(address, why) from error
-
-
-def is_loopback(host: str) -> bool:
-    """Say whether ``host`` is this machine, without asking the name service."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def tls_context(ca_file: Path | None) -> ssl.SSLContext:

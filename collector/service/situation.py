@@ -65,8 +65,7 @@ def figures(rooms: Rooms, now: datetime) -> Figures:
     Raises:
         CollectorError: the ledger or the disk cannot be read.
     """
-    readings = rooms.ledger.memory.readings()
-    return Figures(now, _archive(rooms, readings), _folders(rooms, readings, now))
+    return _figures(rooms, rooms.ledger.memory.readings(), now)
 
 
 def situation(rooms: Rooms, now: datetime) -> Situation:
@@ -76,10 +75,11 @@ def situation(rooms: Rooms, now: datetime) -> Situation:
         CollectorError: as ``figures``.
     """
     ledger = rooms.ledger
+    readings = ledger.memory.readings()
     verified, damaged = _verifications(ledger)
     first = ledger.event(1)
     return Situation(
-        figures=figures(rooms, now),
+        figures=_figures(rooms, readings, now),
         limits=_limits(rooms.settings),
         sources=tuple(_source(rooms.settings, each) for each in _collected(rooms.settings)),
         traffic=tuple(ledger.memory.traffic(now - TRAFFIC)),
@@ -89,9 +89,13 @@ def situation(rooms: Rooms, now: datetime) -> Situation:
         verified=verified,
         damaged=damaged,
         since=first.at if first else None,
-        readings=tuple(ledger.memory.readings()),
+        readings=tuple(readings),
         canaries=tuple(canary_knowledge(rooms.settings, ledger)),
     )
+
+
+def _figures(rooms: Rooms, readings: list[Reading], now: datetime) -> Figures:
+    return Figures(now, _archive(rooms, readings), _folders(rooms, readings, now))
 
 
 def _limits(settings: Settings) -> Limits:

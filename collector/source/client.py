@@ -10,7 +10,6 @@ a failed command left behind comes back in the next answer (1.6).
 
 from __future__ import annotations
 
-import ipaddress
 import itertools
 import math
 import time
@@ -22,6 +21,7 @@ from imapclient.imap_utf7 import encode as encode_utf7
 from collector.domain.access import AccessToken
 from collector.domain.errors import ConfigError
 from collector.domain.foreign import clean
+from collector.domain.hosts import is_loopback
 from collector.domain.uids import encode_uids, ranges_of
 from collector.source.account import Account
 from collector.source.bearer import Mechanism, choose_mechanism, complaint_of
@@ -66,7 +66,7 @@ class Client(IMAPClient):  # type: ignore[misc]
         self.resyncs = False
         self.valid_until_s = math.inf
         self._context = None if account.security == "plain" else tls_context(account)
-        if account.security == "plain" and not _is_loopback(account.host):
+        if account.security == "plain" and not is_loopback(account.host):
             raise ConfigError(
                 "a password is not sent without TLS to another machine",
                 subject=account.host,
@@ -295,13 +295,6 @@ class Client(IMAPClient):  # type: ignore[misc]
             self._account.alert(clean(status))
         if status.startswith(b"BYE"):
             raise Ended(clean(status))
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host.lower() == "localhost"
 
 
 def _unquoted(text: str) -> str:

@@ -124,15 +124,6 @@ class Archive:
         for segment, group in groupby(in_place, key=lambda blob: blob.segment):
             yield from self._reread_segment(segment, list(group))
 
-    def scan(self, start: str = "") -> Iterator[Meaning]:
-        """Walk the segments from ``start`` on (default: all), in the order written.
-
-        Every message has been compared with its receipt.
-        """
-        for name in self.names():
-            if number(name) >= number(start):
-                yield from self.scan_segment(name)
-
     def scan_from(self, blob: BlobRef | None) -> Iterator[Meaning]:
         """Walk what was written since ``blob``, its own frame included (default: all).
 

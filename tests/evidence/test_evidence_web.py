@@ -6,7 +6,8 @@ import pytest
 from evidence_servers import answering, dripping, handshaking, nobody, read_request, serve
 
 from collector.domain.errors import ConfigError, CycleError
-from collector.evidence.web import Address, Limits, is_loopback, post
+from collector.domain.hosts import is_loopback
+from collector.evidence.web import Address, Limits, post
 
 LIMITS = Limits(timeout_s=20, answer_bytes_max=1000)
 QUICK = Limits(timeout_s=0.5, answer_bytes_max=1000)

@@ -11,14 +11,14 @@ import socket
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Self
 
 from fault_mail import EXCHANGE, PLAIN
 from forked_program import Program, Ran
-from killpoint_run import Verdict, judge_custody, recover
+from killpoint_run import Losses, Verdict, judge_custody, recover
 from killpoint_suite import Workers
 from scenarios import Scenario, Server, Stage, prepare
 
@@ -42,26 +42,19 @@ class Cut:
         return f"{self.scenario}: cut after byte {self.at} {self.way}"
 
 
-@dataclass(slots=True)
-class CutTally:
+@dataclass(slots=True, kw_only=True)
+class CutTally(Losses):
     """What the cuts of one scenario in one direction came to."""
 
     scenario: str
     way: str
     session_bytes: int
     cuts: int = 0
-    lost: int = 0
-    doubled: int = 0
-    unproven: int = 0
-    wrong: list[str] = field(default_factory=list)
 
     def add(self, verdict: Verdict) -> None:
         """Take in one run; one whose session ended before the byte came is no cut."""
         self.cuts += verdict.fired
-        self.lost += verdict.lost
-        self.doubled += verdict.doubled
-        self.unproven += verdict.unproven
-        self.wrong += [f"{verdict.point}: {line}" for line in verdict.wrong]
+        self.count(verdict)
 
 
 class Cutter:
@@ -137,7 +130,7 @@ def run_cuts(
     tallies = []
     for scenario, template, passed in list(surveys):
         for way in (UP, DOWN):
-            tally = CutTally(str(scenario), way, passed[way])
+            tally = CutTally(scenario=str(scenario), way=way, session_bytes=passed[way])
             cuts = [Cut(scenario, way, at) for at in spread(passed[way], cuts_count)]
             for verdict in workers.map(partial(_run, template), cuts):
                 tally.add(verdict)

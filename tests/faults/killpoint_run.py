@@ -41,6 +41,23 @@ class Verdict:
     wrong: list[str] = field(default_factory=list)
 
 
+@dataclass(slots=True)
+class Losses:
+    """What became of the mail of many runs."""
+
+    lost: int = 0
+    doubled: int = 0
+    unproven: int = 0
+    wrong: list[str] = field(default_factory=list)
+
+    def count(self, verdict: Verdict) -> None:
+        """Take in one run."""
+        self.lost += verdict.lost
+        self.doubled += verdict.doubled
+        self.unproven += verdict.unproven
+        self.wrong += [f"{verdict.point}: {line}" for line in verdict.wrong]
+
+
 def run_point(program: Program, template: Stage, point: Point, work: Path) -> Verdict:
     """Run the program with the fault of ``point``, start it again, and judge."""
     verdict = Verdict(point)

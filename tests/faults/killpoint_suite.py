@@ -11,13 +11,13 @@ from queue import SimpleQueue
 from typing import Self
 
 from forked_program import Program
-from killpoint_run import Verdict, run_point
+from killpoint_run import Losses, Verdict, run_point
 from killpoints import KILL, READS, Point, survey
 from scenarios import Scenario, Server, Stage
 
 
-@dataclass(slots=True)
-class Tally:
+@dataclass(slots=True, kw_only=True)
+class Tally(Losses):
     """What the runs of one scenario came to.
 
     Attributes:
@@ -30,11 +30,7 @@ class Tally:
     kills: int = 0
     failures: int = 0
     missed: list[str] = field(default_factory=list)
-    lost: int = 0
-    doubled: int = 0
-    unproven: int = 0
     rebuilt: int = 0
-    wrong: list[str] = field(default_factory=list)
 
     def add(self, verdict: Verdict) -> None:
         """Take in one run."""
@@ -44,11 +40,8 @@ class Tally:
             self.failures += verdict.point.how != KILL
         else:
             self.missed.append(str(verdict.point))
-        self.lost += verdict.lost
-        self.doubled += verdict.doubled
-        self.unproven += verdict.unproven
         self.rebuilt += verdict.rebuilt
-        self.wrong += [f"{verdict.point}: {line}" for line in verdict.wrong]
+        self.count(verdict)
 
 
 class Workers:
@@ -116,7 +109,7 @@ def run_killpoints(
         lambda program, _place, each: survey(each, server, work, program), scenarios
     )
     for found in list(surveys):
-        tally = Tally(str(found.points[0].scenario))
+        tally = Tally(scenario=str(found.points[0].scenario))
         points = spread(found.points, points_count)
         for verdict in workers.map(partial(_run, found.template), points):
             tally.add(verdict)

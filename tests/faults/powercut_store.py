@@ -88,7 +88,7 @@ def problems(root: Path, promised: list[str]) -> list[str]:
         return [*bad, f"recovery failed: {error}"]
     after = read_archive(root)
     bad += [f"after recovery: {each}" for each in _missing(after, promised)]
-    damages = [each for each in Archive(root).scan() if isinstance(each, Damage)]
+    damages = [each for each in Archive(root).scan_from(None) if isinstance(each, Damage)]
     bad += [f"after recovery: {each}" for each in damages if not each.torn_tail]
     return bad
 

@@ -43,13 +43,15 @@ def test_a_page_without_marks_is_refused(tmp_path: Path) -> None:
 
 def test_a_run_is_added_up_and_told() -> None:
     """Every run counts once: calls, kills, failures, losses."""
-    tally = Tally("batch-plain")
+    tally = Tally(scenario="batch-plain")
     call = Call("write", "segments/000001.tar.zst", 3)
     for how, lost in ((KILL, 0), ("error=EIO", 1)):
         verdict = Verdict(Point(ALL[0], call, how), fired=True, lost=lost)
         tally.add(verdict)
     tally.add(Verdict(Point(ALL[0], call, KILL), fired=False))
-    cut = CutTally("batch-exchange", "to the server", 900, cuts=5, lost=1)
+    cut = CutTally(
+        scenario="batch-exchange", way="to the server", session_bytes=900, cuts=5, lost=1
+    )
     reports = [CutReport("store alone", "xfs", cuts=7, failures=["x"])]
     text = report([tally], [cut], reports, 60.0)
     assert "| batch-plain | 1 | 1 | 1 | 1 | 0 | 0 | 0 | 0 |" in text

@@ -55,7 +55,7 @@ def stored_messages(root: Path) -> dict[int, bytes]:
     """Return every message a scan of the archive finds, read back by its place."""
     archive = Archive(root)
     messages = {}
-    for found in archive.scan():
+    for found in archive.scan_from(None):
         if isinstance(found, StoredReceipt) and found.blob:
             pieces: list[bytes] = []
             archive.copy(found.blob, pieces.append)
@@ -65,7 +65,7 @@ def stored_messages(root: Path) -> dict[int, bytes]:
 
 def damages(root: Path) -> list[Damage]:
     """Return what a scan of the archive cannot read."""
-    return [found for found in Archive(root).scan() if isinstance(found, Damage)]
+    return [found for found in Archive(root).scan_from(None) if isinstance(found, Damage)]
 
 
 def segment_file(root: Path, name: str = "000001") -> Path:

@@ -48,7 +48,7 @@ def test_every_batch_comes_back_byte_for_byte(batches):
                 expected += batch
         archive = Archive(root)
         assert [archive.raw(blob).window(0, 10**9) for blob in blobs] == expected
-        found = list(archive.scan())
+        found = list(archive.scan_from(None))
         assert [each.receipt for each in found] == [
             receipt_of(seq, raw) for seq, raw in enumerate(expected, 1)
         ]
@@ -101,7 +101,7 @@ def test_duplicates_and_settlements_come_back(tmp_path):
         writer.append_settlements(settlements)
         writer.append_settlements([])
         assert writer.append([]) == []
-    found = list(Archive(tmp_path).scan())
+    found = list(Archive(tmp_path).scan_from(None))
     assert found[:2] == [StoredReceipt(receipt_of(1, b"abc"), blob), StoredReceipt(duplicate, None)]
     assert all(isinstance(each, StoredSettlements) for each in found[2:])
     assert [each for group in found[2:] for each in group.settlements] == settlements
@@ -215,20 +215,22 @@ def test_a_frame_that_states_more_than_its_blobs_explain_is_refused(tmp_path):
         Archive(tmp_path).copy(bomb, len)
 
 
-def test_a_scan_begins_at_the_named_segment(tmp_path):
-    """Recovery reads from where the ledger ends, in numeric order beyond 999999."""
+def test_segments_are_in_numeric_order(tmp_path):
+    """Beyond 999999 the names grow longer, and the order stays that of writing."""
     with ArchiveWriter.open(tmp_path) as writer:
-        store(writer, 1, [b"one"])
+        (first,) = store(writer, 1, [b"one"])
         seal_all(writer)
         sealed_file(tmp_path).rename(sealed_file(tmp_path, "999999"))
-        store(writer, 2, [b"two"])
-    assert [info.name for info in Archive(tmp_path).segments()] == ["999999.sealed", "1000000"]
-    assert [info.sealed for info in Archive(tmp_path).segments()] == [True, False]
+        (second,) = store(writer, 2, [b"two"])
+    archive = Archive(tmp_path)
+    assert [info.name for info in archive.segments()] == ["999999.sealed", "1000000"]
+    assert [info.sealed for info in archive.segments()] == [True, False]
+    sealed = replace(first, segment="999999.sealed")
     seqs = [
-        [each.receipt.seq for each in Archive(tmp_path).scan(start) if hasattr(each, "receipt")]
-        for start in ("", "../999999", "999999.sealed", "1000000")
+        [each.receipt.seq for each in archive.scan_from(start) if hasattr(each, "receipt")]
+        for start in (None, sealed, second)
     ]
-    assert seqs == [[1, 2], [1, 2], [1, 2], [2]]
+    assert seqs == [[1, 2], [2], [2]]
 
 
 def test_files_that_do_not_belong_are_named(tmp_path):
@@ -255,7 +257,8 @@ def test_files_that_do_not_belong_are_named(tmp_path):
 def test_an_archive_that_is_not_there_holds_nothing(tmp_path):
     """Reading creates nothing."""
     archive = Archive(tmp_path / "nowhere")
-    assert (archive.segments(), list(archive.scan()), archive.foreign_files()) == ([], [], [])
+    assert archive.segments() == archive.foreign_files() == []
+    assert list(archive.scan_from(None)) == []
     assert not (tmp_path / "nowhere").exists()
 
 
@@ -278,7 +281,7 @@ def test_a_walk_from_the_last_blob_reads_only_what_came_since(tmp_path):
         writer.roll(0)
         store(writer, 6, [b"message 6"])
     archive = Archive(tmp_path)
-    everything = list(archive.scan())
+    everything = [found for name in archive.names() for found in archive.scan_segment(name)]
     assert list(archive.scan_from(None)) == everything
     assert list(archive.scan_from(blobs[3])) == everything[3:]
 

@@ -40,7 +40,7 @@ def through(root, made):
         end = made.size_bytes - 5
         assert archive.raw(blob).window(end, 9) == made.window(end, 5)
         assert [each.problem for each in archive.reread([blob])] == [""]
-        assert [each.blob for each in archive.scan()] == [blob]
+        assert [each.blob for each in archive.scan_from(None)] == [blob]
         assert seal_all(writer) == ["000001.sealed"]
 
 base = Path(sys.argv[1])

@@ -114,7 +114,7 @@ def test_recovery_refuses_when_the_medium_lost_what_the_ledger_names(small, tmp_
     """A tail that was promised is no torn tail."""
     root, borders = small
     with ArchiveWriter.open(cut_copy(root, tmp_path, max(borders))) as writer:
-        found = list(Archive(writer._layout.root).scan())
+        found = list(Archive(writer._layout.root).scan_from(None))
         assert writer.recover(found[-1].blob) == ["000001"]
     with (
         ArchiveWriter.open(cut_copy(root, tmp_path, max(borders) - 1)) as writer,
@@ -135,14 +135,14 @@ def test_every_flipped_bit_is_found(small, tmp_path, sealed):
         with ArchiveWriter.open(copy) as writer:
             seal_all(writer)
     archive, path = Archive(copy), (sealed_file if sealed else segment_file)(copy)
-    expected = list(archive.scan())
+    expected = list(archive.scan_from(None))
     blobs = [each.blob for each in expected]
     frames_bytes = max(blob.frame_offset + blob.frame_bytes for blob in blobs)
     meaningless = 0
     for place in range(path.stat().st_size):
         mask = 1 << place % 8
         set_byte(path, place, mask)
-        found = list(archive.scan())
+        found = list(archive.scan_from(None))
         damaged = [each for each in found if isinstance(each, Damage)]
         if not damaged:
             assert found == expected, place
@@ -155,7 +155,7 @@ def test_every_flipped_bit_is_found(small, tmp_path, sealed):
         broken = {each.blob.frame_offset for each in proofs if each.digest is None}
         assert len(broken) == (1 if damaged and place < frames_bytes else 0), place
         set_byte(path, place, mask)
-    assert list(archive.scan()) == expected
+    assert list(archive.scan_from(None)) == expected
     assert meaningless < path.stat().st_size / 100
 
 
@@ -189,7 +189,7 @@ def test_a_sealed_segment_that_became_shorter_is_damaged(tmp_path, part):
         seal_all(writer)
     path = sealed_file(tmp_path)
     whole = path.read_bytes()
-    first_end = next(each.blob.frame_bytes for each in Archive(tmp_path).scan())
+    first_end = next(each.blob.frame_bytes for each in Archive(tmp_path).scan_from(None))
     second_end = first_end + blobs[1].frame_bytes
     cut = {
         "torn frame": whole[:-30],
@@ -211,5 +211,5 @@ def test_a_receipt_that_names_other_bytes_is_damage(tmp_path):
         writer.append([(good, RawBytes(b"good"))])
         writer.append([(other, None)])  # says nothing of a first copy
         writer.append_settlements([settlement_of(1)])
-    kinds = [type(each).__name__ for each in Archive(tmp_path).scan()]
+    kinds = [type(each).__name__ for each in Archive(tmp_path).scan_from(None)]
     assert kinds == ["StoredReceipt", "Damage", "StoredSettlements"]

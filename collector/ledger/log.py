@@ -52,8 +52,8 @@ _EVENT = written(models.Event.select().where(models.Event.id == VALUE))
 _INSTANT = """SELECT COALESCE(r.committed_at, e.at) FROM leaves l
 LEFT JOIN receipts r ON r.seq = l.entry_seq LEFT JOIN events e ON e.id = l.event_number
 WHERE l.position = ?"""
-_INSERT_LEAF = "INSERT INTO leaves (position, hash, entry_seq, event_number) VALUES (?, ?, ?, ?)"
-_INSERT_NODE = 'INSERT INTO nodes ("level", "index", "hash") VALUES (?, ?, ?)'
+_LEAF_COLUMNS = ("position", "hash", "entry_seq", "event_number")
+_NODE_COLUMNS = ("level", "index", "hash")
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,8 +242,8 @@ def _add(database: LedgerDatabase, leaves: Iterable[tuple[bytes, int | None, int
         hashed = leaf_hash(leaf)
         rows.append((position, hashed, seq, number))
         nodes += ((node.level, node.index, node.hash) for node in tree.append(hashed)[1:])
-    database.each(_INSERT_LEAF, rows)
-    database.each(_INSERT_NODE, nodes)
+    database.insert_rows("leaves", _LEAF_COLUMNS, rows)
+    database.insert_rows("nodes", _NODE_COLUMNS, nodes)
 
 
 def _reader(database: LedgerDatabase) -> merkle.ReadNode:

@@ -38,6 +38,8 @@ from collector.store.writer import ArchiveWriter
 log = structlog.get_logger("collector.custody")
 
 DAY = timedelta(days=1)
+SETTLED_AT_ONCE = 10_000
+"""A mailbox of 200,000 messages is settled by one listing: their texts are not held at once."""
 NEVER = datetime.min.replace(tzinfo=UTC)
 
 
@@ -149,10 +151,13 @@ class Intake:
         """Write down what the listing no longer shows; in a segment first, then in the ledger."""
         with self.turn():
             settlements = self.ledger.unsettled(listing, now)
-            if settlements:
-                self.writer.append_settlements(settlements)
-                self.ledger.settle(settlements)
+            for start in range(0, len(settlements), SETTLED_AT_ONCE):
+                self._settle(settlements[start : start + SETTLED_AT_ONCE])
             return settlements
+
+    def _settle(self, settlements: Sequence[Settlement]) -> None:
+        self.writer.append_settlements(settlements)
+        self.ledger.settle(settlements)
 
     def attest(self, now: datetime) -> None:
         """Put what was recorded since the last call into the log, and sign its head.
@@ -187,8 +192,7 @@ class Intake:
         settlements = [Settlement(each.seq, State.SUPERSEDED, now, now) for each in strangers]
         if settlements:
             with self.turn():
-                self.writer.append_settlements(settlements)
-                self.ledger.settle(settlements)
+                self._settle(settlements)
         return settlements
 
     def seal(self) -> None:

@@ -9,7 +9,6 @@ Must not know: tables, messages, mailboxes.
 
 from __future__ import annotations
 
-import errno
 import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -21,6 +20,7 @@ from typing import Any, TypeVar
 import peewee
 
 from collector.domain.errors import CollectorError, ConfigError, CycleError, IntegrityError
+from collector.ledger.file import disk_full, read_only_address
 
 BUSY_TIMEOUT_S = 30
 PARAMETERS_MAX = 500
@@ -63,7 +63,7 @@ class LedgerDatabase(peewee.SqliteDatabase):
     """
 
     def __init__(self, path: Path, *, read_only: bool = False) -> None:
-        place, pragmas = (_read_only(path), {}) if read_only else (str(path), PRAGMAS)
+        place, pragmas = (read_only_address(path), {}) if read_only else (str(path), PRAGMAS)
         super().__init__(
             place, pragmas=pragmas, timeout=BUSY_TIMEOUT_S, lock_type="IMMEDIATE", uri=read_only
         )
@@ -184,7 +184,7 @@ class LedgerDatabase(peewee.SqliteDatabase):
         """Return ``error`` as an error of the house, by what must stop."""
         code, subject = _code(error), str(self.path)
         if code in _FULL or code & 0xFF in _FULL:
-            return _disk_full(subject)
+            return disk_full(subject)
         if code & 0xFF in _BUSY:
             hint = "another process writes it; it is tried again"
             return CycleError("the ledger is locked", subject=subject, hint=hint)
@@ -267,56 +267,6 @@ class LedgerDatabase(peewee.SqliteDatabase):
         return texts
 
 
-def is_read_only(path: Path) -> bool:
-    """Say whether this process can only read the ledger: a copy, or another's archive."""
-    return not (os.access(path, os.W_OK) and os.access(path.parent, os.W_OK))
-
-
-def _read_only(path: Path) -> str:
-    """Return the address under which SQLite opens a file that it cannot write.
-
-    Without a log beside it nobody is writing, and it is whole as it is.
-    """
-    log = Path(f"{path}-wal")
-    whole = not log.exists() or log.stat().st_size == 0
-    return f"{path.absolute().as_uri()}?mode=ro{'&immutable=1' if whole else ''}"
-
-
-def file_exists(path: Path) -> bool:
-    """Say whether there is a ledger file.
-
-    Raises:
-        ConfigError: its directory cannot be searched.
-    """
-    try:
-        return path.exists()
-    except OSError as error:
-        raise ConfigError(
-            f"the ledger cannot be reached: {error.strerror}",
-            subject=str(path),
-            hint="the user who runs this must own the archive",
-        ) from error
-
-
-def create_file(path: Path) -> None:
-    """Make an empty ledger file that only its owner can read.
-
-    Raises:
-        ConfigError: it exists, or cannot be made there.
-        CycleError: the disk is full.
-    """
-    try:
-        path.touch(mode=0o600, exist_ok=False)
-    except OSError as error:
-        if error.errno in {errno.ENOSPC, errno.EDQUOT}:
-            raise _disk_full(str(path)) from error
-        raise ConfigError(
-            f"the ledger cannot be made: {error.strerror}",
-            subject=str(path),
-            hint="look at the directory and its permissions",
-        ) from error
-
-
 def values(count: int) -> peewee.SQL:
     """Return ``count`` places for values, as a list for ``in_``."""
     return peewee.SQL(f"({', '.join('?' * count)})")
@@ -364,8 +314,3 @@ def _code(error: Exception) -> int:
     """Return SQLite's extended result code; peewee keeps the original as ``orig``."""
     original = getattr(error, "orig", error)
     return int(getattr(original, "sqlite_errorcode", sqlite3.SQLITE_ERROR))
-
-
-def _disk_full(subject: str) -> CycleError:
-    hint = "make room; nothing is lost, messages wait in the mailbox meanwhile"
-    return CycleError("the disk is full", subject=subject, hint=hint)

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from collector.domain.blob import BlobRef, Digest
 from collector.domain.custody import LedgerEntry, PendingEntry, Proof, Settlement, Summary
-from collector.domain.errors import ConfigError, MessageError
+from collector.domain.errors import MessageError
 from collector.domain.evidence import Event
 from collector.domain.mailbox import Listing, MailboxId, MessageRef
 from collector.ledger import (
@@ -33,7 +33,8 @@ from collector.ledger import (
 )
 from collector.ledger.accounts import Accounts
 from collector.ledger.canaries import Canaries
-from collector.ledger.database import LedgerDatabase, file_exists, is_read_only
+from collector.ledger.database import LedgerDatabase
+from collector.ledger.file import file_exists, is_read_only, no_ledger
 from collector.ledger.log import Log
 from collector.ledger.memory import Memory
 from collector.ledger.migrate import SyncDirectory, check_migrated, is_unmade, migrate
@@ -89,8 +90,7 @@ class Ledger:
         if create and is_unmade(path):
             migrate(path, sync_directory)
         elif not file_exists(path):
-            hint = "run `collector rebuild`, or `collector migrate` for an empty one"
-            raise ConfigError("there is no ledger", subject=str(path), hint=hint)
+            raise no_ledger(path)
         database = LedgerDatabase(path)
         try:
             database.hold()

@@ -13,7 +13,8 @@ from pathlib import Path
 from playhouse.migrations import MigrationError, Runner
 
 from collector.domain.errors import ConfigError
-from collector.ledger.database import LedgerDatabase, create_file, file_exists
+from collector.ledger.database import LedgerDatabase
+from collector.ledger.file import create_file, file_exists
 
 FIRST = "0001_ledger.py"
 HISTORY = "schema_migration"

@@ -115,7 +115,8 @@ class _Adoption:
         self.done.missing_count += found.receipt.seq - self.last_seq - 1
         self.last_seq = found.receipt.seq
         profile = self.profile_of(found.receipt.ref.mailbox.name)
-        unwrapped = unwrap(self.archive.raw(blob), profile)
+        raw = found.raw or self.archive.raw(blob)
+        unwrapped = unwrap(raw, profile)
         self.pending.append(PendingEntry(found.receipt, blob, unwrapped))
         if len(self.pending) >= BATCH_MESSAGES_MAX:
             self._flush()

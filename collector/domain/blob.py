@@ -94,6 +94,27 @@ class RawBytes:
         return self._raw[offset : offset + length]
 
 
+class RawSlice:
+    """A raw message that lies among others in bytes held in memory.
+
+    Attributes:
+        digest: SHA-256 of it, as whoever made this has found it.
+    """
+
+    __slots__ = ("_content", "_offset", "digest", "size_bytes")
+
+    def __init__(self, content: bytes, offset: int, size_bytes: int, digest: Digest) -> None:
+        self._content = content
+        self._offset = offset
+        self.size_bytes = size_bytes
+        self.digest = digest
+
+    def window(self, offset: int, length: int) -> bytes:
+        """Return up to ``length`` bytes from ``offset``."""
+        start = self._offset + offset
+        return self._content[start : min(start + length, self._offset + self.size_bytes)]
+
+
 def windows(raw: RawMessage, offset: int = 0, length: int | None = None) -> Iterator[bytes]:
     """Yield ``length`` bytes from ``offset`` (default: to the end) piece by piece."""
     end = raw.size_bytes if length is None else min(raw.size_bytes, offset + length)

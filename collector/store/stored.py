@@ -7,10 +7,10 @@ does not agree is Damage, and the next member is looked at.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import zip_longest
 
-from collector.domain.blob import BlobRef
+from collector.domain.blob import BlobRef, RawMessage, RawSlice
 from collector.domain.custody import Receipt, Settlement
 from collector.domain.evidence import Event
 from collector.store import layout
@@ -22,10 +22,17 @@ from collector.store.receipt import decode_events, decode_receipt, decode_settle
 
 @dataclass(frozen=True, slots=True)
 class StoredReceipt:
-    """A receipt found in a segment; ``blob`` is ``None`` for a duplicate."""
+    """A receipt found in a segment.
+
+    Attributes:
+        blob: where the message lies, ``None`` for a duplicate.
+        raw: the message, whose digest was compared; ``None`` when it was not held.  Keeps
+            its whole frame in memory.
+    """
 
     receipt: Receipt
     blob: BlobRef | None
+    raw: RawMessage | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +101,14 @@ def _receipt(
         return StoredReceipt(receipt, None)
     if message is None or not _agree(receipt, message):
         return _damage(segment, frame, f"the message of {member.header.name} is not what it names")
-    return StoredReceipt(receipt, _blob(segment, frame.extent, message, raw_bytes))
+    raw = _held(frame, message)
+    return StoredReceipt(receipt, _blob(segment, frame.extent, message, raw_bytes), raw)
+
+
+def _held(frame: Frame, message: Found) -> RawMessage | None:
+    if not frame.content:
+        return None
+    return RawSlice(frame.content, message.offset, message.header.size_bytes, message.digest)
 
 
 def _agree(receipt: Receipt, message: Found) -> bool:

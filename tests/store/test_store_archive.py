@@ -274,6 +274,22 @@ def test_a_missing_spool_directory_is_said(tmp_path):
     assert b"".join(pieces) == bytes(2_000_000)
 
 
+def test_a_walk_hands_over_the_messages_it_has_read(tmp_path):
+    """Windows of the exact bytes, whatever lies around them; large ones are not held."""
+    raws = [b"message %d" % seq * 500 for seq in range(1, 6)] + [bytes(9_000_000)]
+    with ArchiveWriter.open(tmp_path) as writer:
+        store(writer, 1, raws)
+        seal_all(writer)
+        store(writer, len(raws) + 1, [b"in an open segment"])
+    *several, large, other = Archive(tmp_path).scan_from(None)
+    assert [each.raw.window(0, 10**9) for each in several] == raws[:-1]
+    assert [each.raw.digest for each in several] == [each.blob.digest for each in several]
+    assert (large.raw, other.raw.window(0, 99)) == (None, b"in an open segment")
+    raw = several[1].raw
+    assert (raw.size_bytes, raw.window(4, 7)) == (len(raws[1]), raws[1][4:11])
+    assert (raw.window(4495, 99), raw.window(5000, 1)) == (raws[1][4495:], b"")
+
+
 def test_a_walk_from_the_last_blob_reads_only_what_came_since(tmp_path):
     """Its own frame and everything behind it, in this segment and the next; nothing before."""
     with ArchiveWriter.open(tmp_path) as writer:

@@ -51,12 +51,14 @@ class TrafficTotal:
 
     Attributes:
         first_at: the hour the first arrived, or was taken over.
+        raw_bytes, stored_bytes: before compression, and as they were first stored.
     """
 
     mailbox: MailboxId
     first_at: datetime
     last_arrival_at: datetime | None
     raw_bytes: int
+    stored_bytes: int
 
 
 @dataclass(frozen=True, slots=True)

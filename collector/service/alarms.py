@@ -76,7 +76,7 @@ class AlarmJob:
         present = rules.alarms(seen)
         remind = timedelta(seconds=self.settings.alarms.remind_after_s)
         decide(memory, present, receivers_of(self.settings), now, remind)
-        summarise(self.settings, memory, seen, present)
+        summarise(self.settings, intake.ledger, seen, present)
 
     def _deliver(self, receiver: str, notices: Sequence[Notice]) -> Refusal | None:
         courier = self._couriers.setdefault(receiver, Courier())

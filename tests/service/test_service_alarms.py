@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import signal
 import urllib.request
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -126,6 +127,36 @@ def test_a_person_is_told_of_a_wrong_password(watched, sink: HttpSink) -> None:
     assert "alarm.told" in done.err
     for secret in ("secrethook", "wrongpassword"):
         assert secret not in done.err
+
+
+def test_what_was_being_told_when_the_service_was_killed_is_told_after_it(
+    watched, sink: HttpSink
+) -> None:
+    """The receiver has the request and did not answer: it is told again, once, and cleared."""
+    collector, _ = watched
+    (collector.home / "imap-password").write_text("wrongpassword")
+    assert collector.run("collect").code == 1  # so that the first look already sees it
+    sink.answers.clear()
+    process = collector.start("run")
+    try:
+        eventually(lambda: titles(sink))
+    finally:
+        process.end(signal.SIGKILL)
+    sink.answers.set()
+    again = collector.start("run")
+    try:
+        eventually(lambda: len(titles(sink)) > 1)
+        eventually(lambda: "alarm.told" in again.err.read_text())
+    finally:
+        assert again.end(signal.SIGTERM).code == 0
+    assert titles(sink) == ["critical: login journal:INBOX"] * 2
+    settings, clock = load(collector.home / "collector.toml"), Clock()
+    with open_house(settings) as house:
+        house.ledger.note_cycle(INBOX, clock.at, Summary())
+        for _ in range(3):
+            AlarmJob(settings, now=clock).work(house.intake, lambda: False)
+            clock.at += timedelta(minutes=10)
+    assert titles(sink)[2:] == ["all clear: critical: login journal:INBOX"]
 
 
 def test_status_and_list_show_the_same_alarms(watched) -> None:

@@ -25,9 +25,10 @@ from collector.service.check_machine import (
     check_disk,
     check_expiry,
     check_medium,
+    check_metrics,
     check_secrets,
 )
-from collector.service.check_outside import check_outside
+from collector.service.check_outside import check_canaries, check_outside
 from collector.service.evidence import check_evidence
 from collector.service.forecast import arrival_rate
 from collector.service.sample import SAMPLE_BYTES_MAX, Backlog, check_sample
@@ -83,6 +84,8 @@ def check(settings: Settings) -> Iterator[Finding]:
         yield from check_expiry(settings)
         yield check_evidence(settings)
         yield from check_outside(settings)
+        yield from check_canaries(settings)
+        yield from check_metrics(settings)
         for mailbox in settings.mailboxes:
             yield from _mailbox(settings, mailbox, ledger, backlog)
         rate = arrival_rate(ledger, utc_now()) if ledger is not None else None

@@ -21,6 +21,7 @@ from collector.service import canary
 from collector.service.access import kept_tokens
 from collector.service.evidence import KEY, directory_of
 from collector.service.forecast import Rate
+from collector.service.metric_table import METRICS_HINT, METRICS_OPEN
 from collector.service.sample import Backlog
 from collector.store.probe import reaches_medium
 
@@ -119,6 +120,17 @@ def check_secrets(settings: Settings) -> Iterator[Finding]:
     if closed:
         detail = f"{closed} file(s) that nobody else may read"
         yield Finding("secrets", str(settings.path.parent), Grade.OK, detail)
+
+
+def check_metrics(settings: Settings) -> Iterator[Finding]:
+    """Say who may read the figures that are served, where they are."""
+    if settings.metrics.address is None:
+        return
+    listen = settings.metrics.listen or ""
+    if settings.metrics.is_open:
+        yield Finding("metrics", listen, Grade.WARNING, METRICS_OPEN, METRICS_HINT)
+    else:
+        yield Finding("metrics", listen, Grade.OK, "figures are served to this machine alone")
 
 
 def check_expiry(settings: Settings) -> Iterator[Finding]:

@@ -7,6 +7,7 @@ in the log.
 from __future__ import annotations
 
 import socket
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -34,6 +35,8 @@ from collector.watch.situation import Situation
 log = structlog.get_logger("collector.service")
 
 LOOK_S = 10.0
+ONCE_S_MAX = 60.0
+"""And the one delivery that is under way then."""
 SAMPLE = timedelta(minutes=10)
 SAMPLES_MAX = 12
 """Two hours of a backlog; an hour is looked back at."""
@@ -82,6 +85,16 @@ class AlarmJob:
         courier = self._couriers.setdefault(receiver, Courier())
         reason = deliver(self.settings, receiver, notices, courier)
         return Refusal(reason, doubtful=courier.busy) if reason else None
+
+
+def look_once(settings: Settings, intake: Intake, stop: Callable[[], bool]) -> None:
+    """Look and tell once, for those who collect without the service; raises nothing.
+
+    Nobody is told after ``ONCE_S_MAX``; what was not told is told by the next run.
+    """
+    if settings.alarms.receiver_urls:
+        until_s = time.monotonic() + ONCE_S_MAX
+        AlarmJob(settings).work(intake, lambda: stop() or time.monotonic() > until_s)
 
 
 def receivers_of(settings: Settings) -> Mapping[str, Severity]:

@@ -138,7 +138,8 @@ def test_what_was_being_told_when_the_service_was_killed_is_told_after_it(
     """The receiver has the request and did not answer: it is told again, once, and cleared."""
     collector, _ = watched
     (collector.home / "imap-password").write_text("wrongpassword")
-    assert collector.run("collect").code == 1  # so that the first look already sees it
+    with open_house(load(collector.home / "collector.toml")) as house:  # seen by the first look
+        house.ledger.note_cycle(INBOX, utc_now(), Failure(FailureKind.LOGIN, "refused", 60.0))
     sink.answers.clear()
     process = collector.start("run")
     try:
@@ -160,6 +161,22 @@ def test_what_was_being_told_when_the_service_was_killed_is_told_after_it(
             AlarmJob(settings, now=clock).work(house.intake, lambda: False)
             clock.at += timedelta(minutes=10)
     assert titles(sink)[2:] == ["all clear: critical: login journal:INBOX"]
+
+
+def test_who_collects_by_cron_is_told_too(watched, sink: HttpSink) -> None:
+    """Once, over runs; a receiver that fails or hangs changes neither exit code nor archive."""
+    collector, user = watched
+    password = (collector.home / "imap-password").read_text()
+    (collector.home / "imap-password").write_text("wrongpassword")
+    assert [collector.run("collect").code for _ in range(2)] == [1, 1]
+    assert titles(sink) == ["critical: login journal:INBOX"]
+    (collector.home / "imap-password").write_text(password)
+    user.append_many(mixed(2))
+    sink.answers.clear()
+    with open_house(load(collector.home / "collector.toml")) as house:
+        house.ledger.record_event("mailbox.restored", utc_now(), mailbox=str(INBOX))
+    assert collector.run("collect").code == 0
+    assert (len(titles(sink)), user.messages()) == (2, {})
 
 
 def test_status_and_list_show_the_same_alarms(watched) -> None:

@@ -21,6 +21,7 @@ from collector.ledger.encoding import (
     encode_optional,
     encode_text,
 )
+from collector.ledger.exposures import exposed_s
 from collector.ledger.memory_models import Alarm as AlarmTable
 from collector.ledger.memory_models import Heard as HeardTable
 from collector.ledger.memory_models import Notice as NoticeTable
@@ -91,9 +92,8 @@ class Memory:
         found: dict[tuple[str, str], list[float]] = {}
         with self.database.reading():
             for row in self.database.named(_EXPOSED, [PROOFS_MAX]):
-                arrived, proven = map(decode_instant, (row["internal_date"], row["proven_at"]))
-                exposed_s = max(0.0, (proven - arrived).total_seconds())
-                found.setdefault((row["mailbox"], row["folder"]), []).append(exposed_s)
+                if (each_s := exposed_s(row)) is not None:
+                    found.setdefault((row["mailbox"], row["folder"]), []).append(each_s)
         return [Exposed(mailbox_of(*key), tuple(sorted(each))) for key, each in found.items()]
 
     def note_reading(self, subject: str, name: str, at: datetime, /, **facts: object) -> None:

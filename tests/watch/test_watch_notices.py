@@ -126,6 +126,7 @@ def test_nothing_is_decided_while_a_cause_may_come_back() -> None:
     settling = replace(KNOWN, gone_at=NOW)
     waiting = waits("office", Word.ALARM)
     assert told(lasting(settling), OFFICE | PAGER, pending=(waiting,)) == Telling()
+    assert told(lasting(settling), OFFICE) == Telling()
 
 
 def test_a_moment_is_told_though_it_is_over() -> None:

@@ -73,6 +73,7 @@ EVENTS = {
     "message.set_aside": "the server would not hand a message over; it stays in the mailbox",
     "message.vanished": "a message left the mailbox without us",
     "message.viewed": "somebody looked at a message",
+    "metrics.exposed": "figures are served to others than this machine, without TLS and login",
     "metrics.failed": "figures could not be served, or not be read; collecting goes on",
     "metrics.served": "figures are served for Prometheus",
     "ping.failed": "whoever watches from outside could not be reached; tried after the next cycle",

@@ -420,6 +420,20 @@ class Notice(Model):
         primary_key = CompositeKey("receiver", "topic")
 
 
+class Heard(Model):
+    """What one receiver was last told of an alarm that he was not yet told the end of."""
+
+    receiver = TextField()
+    topic = TextField()
+    severity = TextField()
+    at = TextField()
+    certain = BooleanField()
+
+    class Meta:
+        table_name = "heard"
+        primary_key = CompositeKey("receiver", "topic")
+
+
 class Canary(Model):
     """One test mail of ours, and what became of it; ``sent_at`` is written before it leaves."""
 
@@ -464,6 +478,7 @@ TABLES = (
     Reading,
     Alarm,
     Notice,
+    Heard,
     Canary,
 )
 

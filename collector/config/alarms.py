@@ -26,6 +26,7 @@ from pydantic import (
 
 from collector.config.password import Password, PasswordFile, PasswordVariable, SecretFile
 from collector.config.values import Bytes, Seconds, Section, Text, Texts, refused, seconds, within
+from collector.domain.hosts import is_loopback
 from collector.watch.limits import DAY_S, HOUR_S, Limits
 from collector.watch.office_hours import OfficeHours
 
@@ -225,3 +226,8 @@ class MetricsSettings(Section):
             return None
         host, _, port = self.listen.rpartition(":")
         return host.strip("[]"), int(port)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether others than this machine may reach it."""
+        return self.address is not None and not is_loopback(self.address[0])

@@ -18,6 +18,10 @@ class Severity(Enum):
     WARNING = "warning"
     CRITICAL = "critical"
 
+    def exceeds(self, other: Severity) -> bool:
+        """Say whether this is worse."""
+        return self is Severity.CRITICAL and other is not Severity.CRITICAL
+
 
 @dataclass(frozen=True, slots=True)
 class Alarm:
@@ -88,3 +92,19 @@ class Notice:
     made_at: datetime
     try_at: datetime
     attempts: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What one receiver was last told of an alarm, kept until he was told that it is over.
+
+    Attributes:
+        topic: ``Alarm.key``.
+        certain: false from when a notice leaves until its end is known: he may have heard.
+    """
+
+    receiver: str
+    topic: str
+    severity: Severity
+    at: datetime
+    certain: bool = True

@@ -55,12 +55,34 @@ def submit(relay: Relay, sender: str, recipients: Sequence[str], raw: bytes) -> 
         LoginError, ConfigError: refused the login; the password or certificates cannot
             be read.
     """
+
+    def send(client: smtplib.SMTP) -> None:
+        _hand_over(client, sender, recipients, raw)
+
+    _talk(relay, send, "a mail was not taken")
+
+
+def probe(relay: Relay) -> None:
+    """Greet and log in, as ``submit`` does, and send nothing.
+
+    Raises:
+        CycleError, LoginError, ConfigError: as ``submit``.
+    """
+
+    def greet(client: smtplib.SMTP) -> None:
+        client.ehlo_or_helo_if_needed()
+
+    _talk(relay, greet, "no mail could be sent")
+
+
+def _talk(relay: Relay, speech: Callable[[smtplib.SMTP], None], failed: str) -> None:
+    """Connect, log in, say ``speech`` and take leave; all of it in time."""
     with Deadline(relay.timeout_s) as deadline:
         try:
             with contextlib.closing(connected(relay, deadline)) as client:
-                _hand_over(client, sender, recipients, raw)
+                speech(client)
                 with contextlib.suppress(OSError, smtplib.SMTPException):
-                    client.quit()  # it was taken, whatever the server says now
+                    client.quit()  # it was done, whatever the server says now
         except smtplib.SMTPAuthenticationError as error:
             raise LoginError(
                 f"the mail server refused the login ({error.smtp_code})",
@@ -69,7 +91,7 @@ def submit(relay: Relay, sender: str, recipients: Sequence[str], raw: bytes) -> 
             ) from None
         except (OSError, smtplib.SMTPException, UnicodeError) as error:
             why = f"not done within {relay.timeout_s:g} s" if deadline.expired else reason(error)
-            raise CycleError(f"a mail was not taken: {why}", subject=str(relay)) from None
+            raise CycleError(f"{failed}: {why}", subject=str(relay)) from None
 
 
 class _Client(smtplib.SMTP):

@@ -54,8 +54,8 @@ class Accounts:
         """
         return days.period(self.database, since, before, now)
 
-    def arrivals(self, since: datetime, mailbox: str = "") -> Arrivals:
-        """Return what arrived since then in one mailbox or in all, of the newest entries."""
+    def arrivals(self, since: datetime, mailbox: str) -> Arrivals:
+        """Return what arrived since then in one mailbox, of the newest entries."""
         with self.database.reading():
             return arrivals.arrivals(self.database, since, mailbox)
 

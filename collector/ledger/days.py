@@ -12,7 +12,6 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from math import ceil
 
 from collector.domain import uids
 from collector.domain.custody import State
@@ -20,6 +19,7 @@ from collector.domain.mailbox import MailboxId
 from collector.ledger import accounting
 from collector.ledger.database import LedgerDatabase, Row
 from collector.ledger.encoding import decode_instant, encode_instant
+from collector.ledger.exposures import exposed_s, nearest_rank
 from collector.ledger.models import Folder
 from collector.ledger.query import Balance, DayFigures, Exposure, Period, Silence
 from collector.ledger.rows import mailbox_of
@@ -70,7 +70,7 @@ def period(database: LedgerDatabase, since: datetime, before: datetime, now: dat
 def exposure(database: LedgerDatabase, since: datetime, most: int) -> Exposure:
     """Return the exposure of entries committed since then, of the last ``most``."""
     rows = database.named(_NEWEST, [most, encode_instant(since)])
-    return _exposure([each for row in rows if (each := _exposed_s(row)) is not None])
+    return _exposure([each for row in rows if (each := exposed_s(row)) is not None])
 
 
 @dataclass(slots=True)
@@ -119,8 +119,8 @@ class _Pass:
             figures["duplicates"] += 1
         if row["quarantined"]:
             figures["quarantined"] += 1
-        if (exposed_s := _exposed_s(row)) is not None:
-            self._exposed[key].append(exposed_s)
+        if (each_s := exposed_s(row)) is not None:
+            self._exposed[key].append(each_s)
 
     def _heard(self, folder: _Folder, at: datetime) -> None:
         """Note how long no message had come."""
@@ -212,21 +212,13 @@ class _Pass:
         return uids.count(pending.without(uids.ranges_of(ours)).exact)
 
 
-def _exposed_s(row: Row) -> float | None:
-    """Return the seconds from arrival (INTERNALDATE) to the first proof, if both are known."""
-    if row["internal_date"] is None or row["proven_at"] is None:
-        return None
-    arrived, proven = decode_instant(row["internal_date"]), decode_instant(row["proven_at"])
-    return max(0.0, (proven - arrived).total_seconds())
-
-
-def _exposure(exposed_s: Sequence[float]) -> Exposure:
+def _exposure(seconds: Sequence[float]) -> Exposure:
     """Return count, median, 99th percentile (nearest rank) and maximum."""
-    if not exposed_s:
+    if not seconds:
         return Exposure()
-    ordered = sorted(exposed_s)
+    ordered = sorted(seconds)
 
     def at_least(share: float) -> float:
-        return round(ordered[ceil(share * len(ordered)) - 1], 3)
+        return round(nearest_rank(ordered, share), 3)
 
     return Exposure(len(ordered), at_least(0.5), at_least(0.99), at_least(1.0))

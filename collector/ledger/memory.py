@@ -6,11 +6,11 @@ that is kept here is evidence, and no message depends on it.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from collector.domain.alarm import Alarm, KnownAlarm, Notice, Severity, Word
+from collector.domain.alarm import Alarm, Heard, KnownAlarm, Notice, Severity, Word
 from collector.ledger import readings, traffic
 from collector.ledger.database import VALUE, LedgerDatabase, Row, written
 from collector.ledger.encoding import (
@@ -21,7 +21,9 @@ from collector.ledger.encoding import (
     encode_optional,
     encode_text,
 )
+from collector.ledger.exposures import exposed_s
 from collector.ledger.memory_models import Alarm as AlarmTable
+from collector.ledger.memory_models import Heard as HeardTable
 from collector.ledger.memory_models import Notice as NoticeTable
 from collector.ledger.rows import mailbox_of
 from collector.ledger.watched import Exposed, Reading, TrafficHour, TrafficTotal
@@ -50,6 +52,15 @@ ON CONFLICT (receiver, topic) DO UPDATE SET word = excluded.word, severity = exc
 """
 _REMOVE_NOTICE = written(
     NoticeTable.delete().where(NoticeTable.receiver == VALUE, NoticeTable.topic == VALUE)
+)
+_HEARD = written(HeardTable.select().order_by(HeardTable.receiver, HeardTable.topic))
+_PUT_HEARD = """
+INSERT INTO heard (receiver, topic, severity, at, certain) VALUES (?, ?, ?, ?, ?)
+ON CONFLICT (receiver, topic) DO UPDATE SET severity = excluded.severity, at = excluded.at,
+    certain = excluded.certain
+"""
+_REMOVE_HEARD = written(
+    HeardTable.delete().where(HeardTable.receiver == VALUE, HeardTable.topic == VALUE)
 )
 _EXPOSED = """
 SELECT f.mailbox, f.folder, p.proven_at, r.internal_date FROM proofs p
@@ -81,9 +92,8 @@ class Memory:
         found: dict[tuple[str, str], list[float]] = {}
         with self.database.reading():
             for row in self.database.named(_EXPOSED, [PROOFS_MAX]):
-                arrived, proven = map(decode_instant, (row["internal_date"], row["proven_at"]))
-                exposed_s = max(0.0, (proven - arrived).total_seconds())
-                found.setdefault((row["mailbox"], row["folder"]), []).append(exposed_s)
+                if (each_s := exposed_s(row)) is not None:
+                    found.setdefault((row["mailbox"], row["folder"]), []).append(each_s)
         return [Exposed(mailbox_of(*key), tuple(sorted(each))) for key, each in found.items()]
 
     def note_reading(self, subject: str, name: str, at: datetime, /, **facts: object) -> None:
@@ -111,12 +121,18 @@ class Memory:
         with self.database.reading():
             return [_decode_notice(row) for row in self.database.named(_NOTICES, [])]
 
+    def heard(self) -> list[Heard]:
+        """Return what receivers were told whose end they were not told yet."""
+        with self.database.reading():
+            return [_decode_heard(row) for row in self.database.named(_HEARD, [])]
+
     def note_alarms(
         self,
         kept: Sequence[KnownAlarm],
         over: Sequence[KnownAlarm],
         notices: Sequence[Notice],
         obsolete: Sequence[Notice],
+        forgotten: Sequence[Heard] = (),
     ) -> None:
         """Write down how alarms stand and what is to be told of it, in one transaction.
 
@@ -125,6 +141,7 @@ class Memory:
             over: forgotten.
             notices: new, or in the place of those with the same receiver and topic.
             obsolete: no longer to be told.
+            forgotten: what somebody heard and will be told no end of.
         """
         with self.database.writing():
             self.database.each(_PUT_ALARM, map(_alarm_row, kept))
@@ -132,12 +149,28 @@ class Memory:
             self.database.each(_REMOVE_ALARM, gone)
             self.database.each(_REMOVE_NOTICE, map(_notice_key, obsolete))
             self.database.each(_PUT_NOTICE, map(_notice_row, notices))
+            self.database.each(_REMOVE_HEARD, map(_notice_key, forgotten))
 
-    def note_told(self, told: Collection[Notice], put_off: Sequence[Notice] = ()) -> None:
-        """Write down what was delivered, and what is to be tried again later."""
+    def note_delivery(
+        self,
+        told: Sequence[Notice] = (),
+        put_off: Sequence[Notice] = (),
+        heard: Sequence[Heard] = (),
+        unheard: Sequence[Notice] = (),
+    ) -> None:
+        """Write down how far a delivery came, in one transaction.
+
+        Args:
+            told: delivered.
+            put_off: to be tried again later.
+            heard: what a receiver knows, or may know.
+            unheard: of whose topics the receiver has nothing open any more.
+        """
         with self.database.writing():
             self.database.each(_REMOVE_NOTICE, map(_notice_key, told))
             self.database.each(_PUT_NOTICE, map(_notice_row, put_off))
+            self.database.each(_REMOVE_HEARD, map(_notice_key, unheard))
+            self.database.each(_PUT_HEARD, map(_heard_row, heard))
 
 
 def _alarm_row(known: KnownAlarm) -> tuple[object, ...]:
@@ -164,8 +197,8 @@ def _decode_alarm(row: Row) -> KnownAlarm:
     )
 
 
-def _notice_key(notice: Notice) -> tuple[str, str]:
-    return notice.receiver, encode_text(notice.topic)
+def _notice_key(about: Notice | Heard) -> tuple[str, str]:
+    return about.receiver, encode_text(about.topic)
 
 
 def _notice_row(notice: Notice) -> tuple[object, ...]:
@@ -190,4 +223,23 @@ def _decode_notice(row: Row) -> Notice:
         made_at=decode_instant(row["made_at"]),
         try_at=decode_instant(row["try_at"]),
         attempts=row["attempts"],
+    )
+
+
+def _heard_row(heard: Heard) -> tuple[object, ...]:
+    return (
+        *_notice_key(heard),
+        heard.severity.value,
+        encode_instant(heard.at),
+        heard.certain,
+    )
+
+
+def _decode_heard(row: Row) -> Heard:
+    return Heard(
+        receiver=row["receiver"],
+        topic=decode_text(row["topic"]),
+        severity=Severity(row["severity"]),
+        at=decode_instant(row["at"]),
+        certain=bool(row["certain"]),
     )

@@ -8,7 +8,14 @@ traffic is lost with the ledger and comes anew.
 
 from __future__ import annotations
 
-from peewee import BigIntegerField, CompositeKey, ForeignKeyField, Model, TextField
+from peewee import (
+    BigIntegerField,
+    BooleanField,
+    CompositeKey,
+    ForeignKeyField,
+    Model,
+    TextField,
+)
 
 from collector.ledger.models import Folder
 
@@ -83,4 +90,18 @@ class Notice(Model):
         primary_key = CompositeKey("receiver", "topic")
 
 
-MEMORY_TABLES: tuple[type[Model], ...] = (Traffic, Reading, Alarm, Notice)
+class Heard(Model):
+    """What one receiver was last told of an alarm that he was not yet told the end of."""
+
+    receiver = TextField()
+    topic = TextField()
+    severity = TextField()
+    at = TextField()
+    certain = BooleanField()
+
+    class Meta:
+        table_name = "heard"
+        primary_key = CompositeKey("receiver", "topic")
+
+
+MEMORY_TABLES: tuple[type[Model], ...] = (Traffic, Reading, Alarm, Notice, Heard)

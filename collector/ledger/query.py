@@ -124,16 +124,13 @@ class Downloaded:
 
 @dataclass(frozen=True, slots=True)
 class Arrivals:
-    """What arrived in a period, by INTERNALDATE.
+    """What arrived in one mailbox in a period, by INTERNALDATE.
 
     Attributes:
-        stored_bytes: what it takes on the disk, compressed.
         first_at: when the first of it arrived, ``None`` when nothing did.
     """
 
-    count: int
     size_bytes: int
-    stored_bytes: int
     first_at: datetime | None
 
 

@@ -45,7 +45,7 @@ WHERE t.hour >= ? ORDER BY f.mailbox, f.folder, t.hour
 """
 _TOTALS = """
 SELECT f.mailbox, f.folder, MIN(t.hour) AS first_hour, SUM(t.raw_bytes) AS raw_bytes,
-    MAX(t.last_arrival_at) AS last_arrival_at
+    SUM(t.stored_bytes) AS stored_bytes, MAX(t.last_arrival_at) AS last_arrival_at
 FROM traffic t JOIN folders f ON f.id = t.folder_id GROUP BY f.id ORDER BY f.mailbox, f.folder
 """
 
@@ -140,6 +140,7 @@ def traffic_totals(database: LedgerDatabase) -> list[TrafficTotal]:
             first_at=_instant_of(row["first_hour"]),
             last_arrival_at=decode_optional(row["last_arrival_at"]),
             raw_bytes=row["raw_bytes"],
+            stored_bytes=row["stored_bytes"],
         )
         for row in database.named(_TOTALS, [])
     ]

@@ -5,13 +5,13 @@ Rule: plain values; none of it is evidence, and all of it may be gone after a re
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 from typing import Any
 
 from collector.domain.mailbox import MailboxId
+from collector.ledger.exposures import nearest_rank
 
 
 class FailureKind(Enum):
@@ -51,12 +51,14 @@ class TrafficTotal:
 
     Attributes:
         first_at: the hour the first arrived, or was taken over.
+        raw_bytes, stored_bytes: before compression, and as they were first stored.
     """
 
     mailbox: MailboxId
     first_at: datetime
     last_arrival_at: datetime | None
     raw_bytes: int
+    stored_bytes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +74,7 @@ class Exposed:
 
     def quantile(self, share: float) -> float:
         """Return what so large a share of them did not exceed (nearest rank)."""
-        rank = max(1, math.ceil(share * len(self.seconds)))
-        return self.seconds[rank - 1]
+        return nearest_rank(self.seconds, share)
 
 
 @dataclass(frozen=True, slots=True)

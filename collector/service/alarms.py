@@ -1,15 +1,15 @@
 """Looks for alarms, and tells them: a job of its own beside the mailboxes.
 
 Rule: nothing in here holds up or ends the service, whatever goes wrong: it becomes a line
-in the log.  What was decided is durable before anybody is told, so a restart neither
-repeats nor forgets; what could not be delivered is tried again after a growing pause.
+in the log.
 """
 
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from math import inf
 
@@ -22,19 +22,21 @@ from collector.domain.alarm import Alarm, KnownAlarm, Notice, Severity, Word
 from collector.domain.errors import CollectorError, IntegrityError
 from collector.domain.finding import Finding, Grade
 from collector.ledger.memory import Memory
-from collector.service.backoff import FIRST_S, MAX_S
+from collector.service.notices import Refusal, decide, tell
 from collector.service.pulse import Pulse
 from collector.service.situation import Rooms, situation
 from collector.service.summary import summarise
 from collector.watch import rules
 from collector.watch.delivery import Courier, message_of
 from collector.watch.mailbox_rules import BACKLOG, backlog_of, served
+from collector.watch.notices import text_of
 from collector.watch.situation import Situation
-from collector.watch.telling import compare, notices_of, text_of
 
 log = structlog.get_logger("collector.service")
 
 LOOK_S = 10.0
+ONCE_S_MAX = 60.0
+"""And the one delivery that is under way then."""
 SAMPLE = timedelta(minutes=10)
 SAMPLES_MAX = 12
 """Two hours of a backlog; an hour is looked back at."""
@@ -59,7 +61,7 @@ class AlarmJob:
         try:
             with intake.ledger.session():
                 self._look(intake)
-                self._tell(intake.ledger.memory, stop)
+                tell(intake.ledger.memory, self._deliver, self.now, stop)
         except CollectorError as error:
             log.error("alarm.unseen", error=error.problem, hint=error.hint)
         except Exception as error:
@@ -76,32 +78,23 @@ class AlarmJob:
         keep_samples(memory, seen)
         present = rules.alarms(seen)
         remind = timedelta(seconds=self.settings.alarms.remind_after_s)
-        changes = compare(present, memory.alarms(), rules.MOMENTS, now, remind)
-        pending = memory.notices()
-        made, obsolete = notices_of(changes.spoken, receivers_of(self.settings), pending, now)
-        if changes or made or obsolete:
-            memory.note_alarms(changes.kept, changes.over, made, obsolete)
-        for word, known in changes.spoken:
-            _log(word, known)
-        summarise(self.settings, memory, seen, present)
+        decide(memory, present, receivers_of(self.settings), now, remind)
+        summarise(self.settings, intake.ledger, seen, present)
 
-    def _tell(self, memory: Memory, stop: Callable[[], bool]) -> None:
-        """Deliver to every receiver what he is still to be told, in one message."""
-        for receiver, notices in _by_receiver(memory.notices()).items():
-            if stop():
-                return
-            if any(each.try_at > self.now() for each in notices):
-                continue
-            courier = self._couriers.setdefault(receiver, Courier())
-            reason = deliver(self.settings, receiver, notices, courier)
-            if not reason:
-                memory.note_told(notices)
-                log.info("alarm.told", receiver=receiver, notices_count=len(notices))
-            else:
-                put_off = [_put_off(each, self.now()) for each in notices]
-                memory.note_told((), put_off)
-                attempts = max(each.attempts for each in put_off)
-                log.warning("alarm.untold", receiver=receiver, error=reason, attempts=attempts)
+    def _deliver(self, receiver: str, notices: Sequence[Notice]) -> Refusal | None:
+        courier = self._couriers.setdefault(receiver, Courier())
+        reason = deliver(self.settings, receiver, notices, courier)
+        return Refusal(reason, doubtful=courier.busy) if reason else None
+
+
+def look_once(settings: Settings, intake: Intake, stop: Callable[[], bool]) -> None:
+    """Look and tell once, for those who collect without the service; raises nothing.
+
+    Nobody is told after ``ONCE_S_MAX``; what was not told is told by the next run.
+    """
+    if settings.alarms.receiver_urls:
+        until_s = time.monotonic() + ONCE_S_MAX
+        AlarmJob(settings).work(intake, lambda: stop() or time.monotonic() > until_s)
 
 
 def receivers_of(settings: Settings) -> Mapping[str, Severity]:
@@ -113,7 +106,7 @@ def receivers_of(settings: Settings) -> Mapping[str, Severity]:
     }
 
 
-def deliver(settings: Settings, receiver: str, notices: list[Notice], courier: Courier) -> str:
+def deliver(settings: Settings, receiver: str, notices: Sequence[Notice], courier: Courier) -> str:
     """Return an empty text when a receiver was told, else why he was not."""
     try:
         url = settings.alarms.receiver_urls[receiver]()
@@ -162,33 +155,3 @@ def keep_samples(memory: Memory, seen: Situation) -> None:
         before = last.facts["samples"] if last else []
         samples = [*before, [seen.now.isoformat(), backlog_of(folder)]][-SAMPLES_MAX:]
         memory.note_reading(str(folder.mailbox), BACKLOG, seen.now, samples=samples)
-
-
-def _by_receiver(notices: list[Notice]) -> dict[str, list[Notice]]:
-    found: dict[str, list[Notice]] = {}
-    for each in notices:
-        found.setdefault(each.receiver, []).append(each)
-    return found
-
-
-def _put_off(notice: Notice, now: datetime) -> Notice:
-    attempts = notice.attempts + 1
-    pause_s = min(FIRST_S * 2 ** min(attempts - 1, 20), MAX_S)
-    return replace(notice, attempts=attempts, try_at=now + timedelta(seconds=pause_s))
-
-
-def _log(word: Word, known: KnownAlarm) -> None:
-    alarm = known.alarm
-    if word is Word.ALL_CLEAR:
-        log.info("alarm.cleared", kind=alarm.kind, about=alarm.subject)
-        return
-    tell = log.error if alarm.severity is Severity.CRITICAL else log.warning
-    tell(
-        "alarm.raised",
-        kind=alarm.kind,
-        about=alarm.subject,
-        severity=alarm.severity.value,
-        problem=alarm.problem,
-        hint=alarm.hint,
-        reminder=word is Word.REMINDER,
-    )

@@ -15,6 +15,7 @@ from pathlib import Path
 import structlog
 
 from collector.config import Settings
+from collector.config.canary import RelaySettings
 from collector.custody.watch import utc_now
 from collector.domain.alarm import Alarm
 from collector.domain.canary import Canary, CanaryGrade, CanaryPath
@@ -150,7 +151,11 @@ class Canaries:
 
 def relay_of(settings: Settings, path: CanaryPath) -> Relay:
     """Return the server that takes the canaries of a path."""
-    relay = settings.canary.relay_of(path.name)
+    return relay_from(settings.canary.relay_of(path.name))
+
+
+def relay_from(relay: RelaySettings) -> Relay:
+    """Return a configured server as it is spoken to."""
     return Relay(
         name=relay.name,
         host=relay.host,

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from enum import Enum
+from pathlib import Path
 
 from collector.config import MailboxSettings, Settings
 from collector.custody.watch import utc_now
@@ -25,14 +26,17 @@ from collector.service.check_machine import (
     check_disk,
     check_expiry,
     check_medium,
+    check_metrics,
     check_secrets,
 )
-from collector.service.check_outside import check_outside
+from collector.service.check_outside import check_canaries, check_outside
 from collector.service.evidence import check_evidence
-from collector.service.forecast import arrival_rate
+from collector.service.forecast import arrived_bytes_day
 from collector.service.sample import SAMPLE_BYTES_MAX, Backlog, check_sample
+from collector.service.situation import ledger_bytes_of
 from collector.source.account import Limits
 from collector.source.probe import probe
+from collector.watch.growth import WINDOW, Growth, growth_of
 
 MAILBOX_S_MAX = 180.0
 """For all folders of one mailbox; each wait within has an end of its own."""
@@ -83,10 +87,11 @@ def check(settings: Settings) -> Iterator[Finding]:
         yield from check_expiry(settings)
         yield check_evidence(settings)
         yield from check_outside(settings)
+        yield from check_canaries(settings)
+        yield from check_metrics(settings)
         for mailbox in settings.mailboxes:
             yield from _mailbox(settings, mailbox, ledger, backlog)
-        rate = arrival_rate(ledger, utc_now()) if ledger is not None else None
-        yield check_disk(root, backlog, rate)
+        yield check_disk(root, backlog, _growth(root, ledger) if ledger is not None else None)
 
 
 def _ledger(settings: Settings, stack: ExitStack) -> Ledger | None:
@@ -97,16 +102,22 @@ def _ledger(settings: Settings, stack: ExitStack) -> Ledger | None:
         return None
 
 
+def _growth(root: Path, ledger: Ledger) -> Growth | None:
+    now = utc_now()
+    traffic = ledger.memory.traffic(now - WINDOW)
+    return growth_of(traffic, ledger_bytes_of(root), ledger.last_seq(), now)
+
+
 def _mailbox(
     settings: Settings, mailbox: MailboxSettings, ledger: Ledger | None, backlog: Backlog
 ) -> Iterator[Finding]:
     """Look at the folders of a mailbox, as long as there is time."""
     until_s = time.monotonic() + MAILBOX_S_MAX
-    rate = arrival_rate(ledger, utc_now(), mailbox.name) if ledger is not None else None
+    bytes_day = arrived_bytes_day(ledger, utc_now(), mailbox.name) if ledger is not None else None
     account = replace(account_of(settings, mailbox), limits=LIMITS)
     for folder in dict.fromkeys([*mailbox.folders, *mailbox.backfill_folders]):
         reached = True
-        for finding in probe(account, folder, utc_now, rate.size_bytes_day if rate else None):
+        for finding in probe(account, folder, utc_now, bytes_day):
             reached &= finding.grade is not Grade.FAILED or finding.name not in WAY_IN
             yield finding
         if reached:

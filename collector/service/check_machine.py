@@ -20,9 +20,11 @@ from collector.ledger.ledger import Ledger
 from collector.service import canary
 from collector.service.access import kept_tokens
 from collector.service.evidence import KEY, directory_of
-from collector.service.forecast import Rate
+from collector.service.metric_table import METRICS_HINT, METRICS_OPEN
 from collector.service.sample import Backlog
 from collector.store.probe import reaches_medium
+from collector.watch.growth import Growth
+from collector.watch.limits import DAY_S
 
 FREE_BYTES_LOW = 1024**3
 DAYS_LEFT_WARNING = 30.0
@@ -67,7 +69,7 @@ def check_medium(root: Path) -> Finding:
     )
 
 
-def check_disk(root: Path, backlog: Backlog, rate: Rate | None) -> Finding:
+def check_disk(root: Path, backlog: Backlog, growth: Growth | None) -> Finding:
     """Say how long the disk lasts: for what waits, and at the present rate."""
     free_bytes = shutil.disk_usage(_nearest(root)).free
     detail = f"{free_bytes // MIB} MiB free"
@@ -75,11 +77,12 @@ def check_disk(root: Path, backlog: Backlog, rate: Rate | None) -> Finding:
     if backlog.count:
         detail += f"; {backlog.count} messages wait, {backlog.size_bytes // MIB} MiB"
     days_left = None
-    if rate is not None and rate.stored_bytes_day > 0:
-        days_left = max(0.0, free_bytes - needed_bytes) / rate.stored_bytes_day
+    left_s = growth.seconds_left(free_bytes - needed_bytes) if growth else None
+    if growth is not None and left_s is not None:
+        days_left = left_s / DAY_S
         detail += (
-            f"; full in {min(days_left, 99_999):.0f} days at {rate.stored_bytes_day / MIB:.1f} MiB "
-            f"and {rate.messages_day:.0f} messages a day (seen for {rate.seen_days:.0f} days)"
+            f"; full in {min(days_left, 99_999):.0f} days at {growth.disk_bytes_day / MIB:.1f} MiB "
+            f"and {growth.messages_day:.0f} messages a day (seen for {growth.seen_days:.0f} days)"
         )
     short = days_left is not None and days_left < DAYS_LEFT_WARNING
     if free_bytes - needed_bytes < FREE_BYTES_LOW or short:
@@ -119,6 +122,17 @@ def check_secrets(settings: Settings) -> Iterator[Finding]:
     if closed:
         detail = f"{closed} file(s) that nobody else may read"
         yield Finding("secrets", str(settings.path.parent), Grade.OK, detail)
+
+
+def check_metrics(settings: Settings) -> Iterator[Finding]:
+    """Say who may read the figures that are served, where they are."""
+    if settings.metrics.address is None:
+        return
+    listen = settings.metrics.listen or ""
+    if settings.metrics.is_open:
+        yield Finding("metrics", listen, Grade.WARNING, METRICS_OPEN, METRICS_HINT)
+    else:
+        yield Finding("metrics", listen, Grade.OK, "figures are served to this machine alone")
 
 
 def check_expiry(settings: Settings) -> Iterator[Finding]:

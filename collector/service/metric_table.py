@@ -44,3 +44,11 @@ METRICS = {
     "collector_alarms": "Alarms that last, by kind and severity.",
     "collector_alarms_lasting": "Alarms that last, by severity; 0 when there are none.",
 }
+
+METRICS_OPEN = (
+    "whoever reaches this address reads all figures, and the names of mailboxes and folders: "
+    "there is no TLS and no login"
+)
+METRICS_HINT = (
+    "listen on 127.0.0.1 with a proxy before it, or let a firewall admit Prometheus alone"
+)

@@ -24,7 +24,7 @@ from collector.custody.watch import utc_now
 from collector.domain.errors import CollectorError
 from collector.service.activity import CYCLE_BOUNDS_S, Activity
 from collector.service.assemble import House
-from collector.service.metric_table import METRICS, QUANTILES
+from collector.service.metric_table import METRICS, METRICS_HINT, METRICS_OPEN, QUANTILES
 from collector.service.situation import Rooms, figures
 from collector.watch.situation import ArchiveFigures, FolderFigures
 
@@ -185,6 +185,8 @@ def served_metrics(settings: Settings, house: House, activity: Activity) -> Iter
     if address is not None:
         rooms = Rooms(settings, house.archive, house.ledger, house.intake.checkpoints)
         server = _start(address, FiguresCollector(rooms, activity))
+        if server is not None and settings.metrics.is_open:
+            log.warning("metrics.exposed", error=METRICS_OPEN, hint=METRICS_HINT)
     try:
         yield
     finally:

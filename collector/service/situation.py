@@ -155,7 +155,7 @@ def _archive(rooms: Rooms, readings: list[Reading]) -> ArchiveFigures:
         stored_bytes=sum(each.size_bytes for each in segments),
         sealed_raw_bytes=sum(each.keys["raw_bytes"] for each in sealed),
         sealed_stored_bytes=sum(each.keys["stored_bytes"] for each in sealed),
-        ledger_bytes=sum(map(_size_of, (root / LEDGER, root / f"{LEDGER}-wal"))),
+        ledger_bytes=ledger_bytes_of(root),
         free_bytes=shutil.disk_usage(root).free,
         leaves_count=ledger.log.size(),
         checkpoint_at=checkpoint_at,
@@ -169,6 +169,11 @@ def _authorities(settings: Settings) -> list[str]:
     evidence = settings.evidence
     urls = evidence.stamp_urls if evidence.stamp_certificates else ()
     return [Address(url).host.lower() for url in urls]
+
+
+def ledger_bytes_of(root: Path) -> int:
+    """Return what the ledger of an archive takes on the disk."""
+    return sum(map(_size_of, (root / LEDGER, root / f"{LEDGER}-wal")))
 
 
 def _size_of(path: Path) -> int:

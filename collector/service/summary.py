@@ -1,11 +1,14 @@
 """The figures of a day, once a day: in the log, and to the receivers when that is wanted.
 
-Rule: as for alarms; told once for every day, also after a restart.
+Rule: as for alarms; told once for every day, also after a restart.  The figures are the
+differences to those that were kept at the last summary, so that nothing falls between two
+of them, however long the service was down.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
 from datetime import datetime, time, timedelta
 from typing import Any
 
@@ -13,10 +16,10 @@ import structlog
 
 from collector.config import Settings
 from collector.domain.alarm import Alarm, Notice, Severity, Word
-from collector.ledger.memory import Memory
+from collector.ledger.ledger import Ledger
+from collector.ledger.watched import Reading
 from collector.service.situation import calendar_of
 from collector.watch.archive_rules import seconds_left
-from collector.watch.limits import DAY_S
 from collector.watch.rule import amount, lasting
 from collector.watch.situation import Situation
 
@@ -24,23 +27,26 @@ log = structlog.get_logger("collector.service")
 
 SUMMARY = "summary"
 DAY = timedelta(days=1)
+Tally = Mapping[str, Mapping[str, int]]
+"""By mailbox and name: what it came to since its first message."""
 
 
 def summarise(
-    settings: Settings, memory: Memory, seen: Situation, present: Sequence[Alarm]
+    settings: Settings, ledger: Ledger, seen: Situation, present: Sequence[Alarm]
 ) -> None:
     """Tell the figures of the last day, when the day's time has come and it was not done yet."""
-    before = memory.reading("", SUMMARY)
-    if before is not None and before.at >= _due_at(settings, seen.now):
+    before = ledger.memory.reading("", SUMMARY)
+    if before is not None and _due_at(settings, seen.now) <= before.at < seen.now + DAY:
         return
-    deleted = _deleted(seen)
+    tally = tally_of(seen)
     if before is not None:  # else the first day has just begun
-        facts = summary_facts(seen, present, deleted - int(before.facts["deleted"]))
+        exposed_s = ledger.accounts.exposure(before.at).median_s
+        facts = day_facts(seen, present, before, tally) | {"exposed_s": exposed_s}
         log.info("day.summarised", **facts)
         if settings.alarms.daily_summary is not None:
-            text = summary_text(seen, present, facts)
-            memory.note_alarms((), (), _notices(settings, text, seen.now), ())
-    memory.note_reading("", SUMMARY, seen.now, deleted=deleted)
+            text = summary_text(present, facts, before.at)
+            ledger.memory.note_alarms((), (), _notices(settings, text, seen.now), ())
+    ledger.memory.note_reading("", SUMMARY, seen.now, tally=tally)
 
 
 def _notices(settings: Settings, text: str, now: datetime) -> list[Notice]:
@@ -59,38 +65,56 @@ def _due_at(settings: Settings, now: datetime) -> datetime:
     return due_at if due_at <= local else due_at - DAY
 
 
-def _deleted(seen: Situation) -> int:
-    """Return how many messages have left their mailbox as we asked, ever."""
-    return sum(dict(each.status.state_counts).get("expunged", 0) for each in seen.figures.folders)
+def tally_of(seen: Situation) -> Tally:
+    """Return the counts that only grow, by mailbox."""
+    found: dict[str, Counter[str]] = defaultdict(Counter)
+    for folder in seen.figures.folders:
+        status, total = folder.status, folder.total
+        found[folder.mailbox.name].update(
+            collected=status.entries_count,
+            deleted=dict(status.state_counts).get("expunged", 0),
+            quarantined=status.quarantined_count,
+            size_bytes=total.raw_bytes if total else 0,
+            stored_bytes=total.stored_bytes if total else 0,
+        )
+    return found
 
 
-def summary_facts(seen: Situation, present: Sequence[Alarm], deleted: int) -> dict[str, Any]:
-    """Return the figures of the last day.
+def day_facts(
+    seen: Situation, present: Sequence[Alarm], before: Reading, tally: Tally
+) -> dict[str, Any]:
+    """Return the figures since the last summary, and how everything stands.
 
     Args:
-        deleted: messages that left their mailbox as we asked since the last summary.
+        before: what was kept of the last summary.
+        tally: the same figures now.
     """
     folders = seen.figures.folders
-    hours = [each for each in seen.traffic if seen.age_s(each.hour) < DAY_S]
-    slowest = [each.exposure.quantile(0.5) for each in folders if each.exposure]
+    grown = {
+        mailbox: {
+            name: max(0, count - before.facts["tally"].get(mailbox, {}).get(name, 0))
+            for name, count in counts.items()
+        }
+        for mailbox, counts in tally.items()
+    }
+    names = ("collected", "deleted", "quarantined", "size_bytes", "stored_bytes")
+    left_s = seconds_left(seen)
     return {
-        "collected": sum(each.collected_count for each in hours),
-        "deleted": deleted,
-        "quarantined": sum(each.quarantined_count for each in hours),
-        "size_bytes": sum(each.raw_bytes for each in hours),
-        "stored_bytes": sum(each.stored_bytes for each in hours),
+        **{name: sum(each[name] for each in grown.values()) for name in names},
+        "by_mailbox": {
+            each.name: grown.get(each.name, {}).get("collected", 0) for each in seen.sources
+        },
         "waiting": sum(each.status.waiting_count for each in folders),
         "set_aside": sum(each.status.set_aside_count for each in folders),
-        "gaps": sum(event.name == "mailbox.gap" for event in seen.events),
-        "exposed_s": round(max(slowest), 1) if slowest else None,
+        "gaps": sum(e.name == "mailbox.gap" and e.at >= before.at for e in seen.events),
         "entries": seen.figures.archive.entries_count,
         "free_bytes": seen.figures.archive.free_bytes,
-        "full_in_s": None if (left_s := seconds_left(seen)) is None else round(left_s),
+        "full_in_s": None if left_s is None else round(left_s),
         "alarms": len(present),
     }
 
 
-def summary_text(seen: Situation, present: Sequence[Alarm], facts: dict[str, Any]) -> str:
+def summary_text(present: Sequence[Alarm], facts: dict[str, Any], since: datetime) -> str:
     """Return the summary as a person reads it; the first line is its headline."""
     state = f"{len(present)} alarm(s)" if present else "all well"
     full = facts["full_in_s"]
@@ -98,6 +122,7 @@ def summary_text(seen: Situation, present: Sequence[Alarm], facts: dict[str, Any
     sizes = f"{amount(facts['size_bytes'])}, {amount(facts['stored_bytes'])} stored"
     lines = [
         f"daily summary: {state}, {facts['collected']} message(s) collected",
+        f"since        {since:%Y-%m-%d %H:%M}Z",
         f"collected    {facts['collected']} ({sizes})",
         f"deleted      {facts['deleted']} from the mailboxes, proven before",
         f"waiting      {facts['waiting']}, set aside {facts['set_aside']}",
@@ -106,21 +131,8 @@ def summary_text(seen: Situation, present: Sequence[Alarm], facts: dict[str, Any
     ]
     if facts["exposed_s"] is not None:
         lines.append(f"exposed      {lasting(facts['exposed_s'])} from arrival to proof (median)")
-    lines += _by_mailbox(seen)
+    lines += [f"{name}: {count} collected" for name, count in facts["by_mailbox"].items()]
     lines += [
         f"{each.severity.value}: {each.kind} {each.subject}: {each.problem}" for each in present
     ]
     return "\n".join(lines)
-
-
-def _by_mailbox(seen: Situation) -> list[str]:
-    """Return one line for every mailbox the service works on."""
-    lines = []
-    for source in seen.sources:
-        hours = [
-            each
-            for each in seen.traffic
-            if each.mailbox.name == source.name and seen.age_s(each.hour) < DAY_S
-        ]
-        lines.append(f"{source.name}: {sum(each.collected_count for each in hours)} collected")
-    return lines

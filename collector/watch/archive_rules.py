@@ -9,12 +9,8 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, time
 
 from collector.domain.alarm import Alarm, Severity
-from collector.watch.limits import (
-    DAY_S,
-    DISK_CRITICAL_S,
-    EXPIRY_CRITICAL_S,
-    GROWTH_S,
-)
+from collector.watch.growth import growth_of
+from collector.watch.limits import DISK_CRITICAL_S, EXPIRY_CRITICAL_S
 from collector.watch.rule import RuleSource, amount, lasting
 from collector.watch.situation import Situation
 
@@ -27,8 +23,6 @@ KINDS = {
     "certificate": "the mail server's certificate expires soon",
     "expiry": "a secret that you named expires soon",
 }
-GROWTH_DAYS_MIN = 3
-"""Days of traffic before a forecast means anything."""
 
 
 def disk(situation: Situation) -> Iterator[Alarm]:
@@ -50,20 +44,12 @@ def disk(situation: Situation) -> Iterator[Alarm]:
 
 
 def seconds_left(situation: Situation) -> float | None:
-    """Return when the disk will be full at the rate of the last weeks; ``None``: not known.
-
-    What older mail took (a backfill) counts too while it is fresh: it is a rate like any.
-    """
+    """Return when the disk will be full at the rate of the last weeks; ``None``: not known."""
     archive = situation.figures.archive
-    recent = [each for each in situation.traffic if situation.age_s(each.hour) <= GROWTH_S]
-    if not recent:
-        return None
-    span_s = situation.age_s(min(each.hour for each in recent))
-    if span_s < GROWTH_DAYS_MIN * DAY_S:
-        return None
-    rows_bytes = archive.ledger_bytes / max(archive.entries_count, 1)
-    grown_bytes = sum(each.stored_bytes + rows_bytes * each.collected_count for each in recent)
-    return archive.free_bytes / (grown_bytes / span_s) if grown_bytes else None
+    growth = growth_of(
+        situation.traffic, archive.ledger_bytes, archive.entries_count, situation.now
+    )
+    return growth.seconds_left(archive.free_bytes) if growth else None
 
 
 def damaged(situation: Situation) -> Iterator[Alarm]:

@@ -45,11 +45,12 @@ class Message:
 
 
 def message_of(notices: Sequence[Notice], place: str) -> Message:
-    """Return one message for all that a receiver is to be told.
+    """Return one message for all that a receiver is to be told, the worst first.
 
     Args:
         place: where this program runs.
     """
+    notices = sorted(notices, key=lambda each: -_RANKS[_rank(each)])
     headlines = [each.text.partition("\n")[0] for each in notices]
     title = headlines[0] if len(notices) == 1 else f"{len(notices)} notices: {headlines[0]}, ..."
     bodies = [each.text for each in notices[:NOTICES_MAX]]
@@ -57,8 +58,7 @@ def message_of(notices: Sequence[Notice], place: str) -> Message:
         bodies.append(f"and {len(notices) - NOTICES_MAX} more; see `collector alarm list`")
     if len(notices) == 1:
         bodies = [notices[0].text.partition("\n")[2] or notices[0].text]
-    rank = max((_rank(each) for each in notices), key=lambda rank: _RANKS[rank])
-    return Message(f"[collector on {place}] {title}", "\n\n".join(bodies), rank)
+    return Message(f"[collector on {place}] {title}", "\n\n".join(bodies), _rank(notices[0]))
 
 
 def _rank(notice: Notice) -> str:
@@ -78,13 +78,18 @@ class Courier:
     timeout_s: float = DELIVERY_S
     _going_on: threading.Thread | None = field(default=None, init=False)
 
+    @property
+    def busy(self) -> bool:
+        """Whether the last delivery still goes on: it may arrive though it was given up."""
+        return self._going_on is not None and self._going_on.is_alive()
+
     def deliver(self, url: str, message: Message) -> str:
         """Deliver and return an empty text, or why it could not be.
 
         Args:
             url: an address as apprise knows it (``mailto://``, ``slack://``, ``json://``).
         """
-        if self._going_on is not None and self._going_on.is_alive():
+        if self.busy:
             return "the delivery before has not ended yet"
         reasons: list[str] = []
         thread = threading.Thread(

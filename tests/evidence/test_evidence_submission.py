@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import time
 from dataclasses import replace
 
@@ -10,7 +11,7 @@ from imap_eyes import PASSWORD
 from journaling_relay import Copy, JournalingRelay, Manners, Taken
 
 from collector.domain.errors import ConfigError, CycleError, LoginError
-from collector.evidence.submission import Relay, submit
+from collector.evidence.submission import Relay, probe, submit
 
 pytestmark = pytest.mark.dovecot
 
@@ -91,3 +92,18 @@ def test_a_server_that_stalls_is_left_in_time(server, relay):
     with pytest.raises(CycleError, match=r"not done within 1\.5 s"):
         submit(replace(relay, timeout_s=1.5), FROM, TO, RAW)
     assert time.monotonic() - began_s < 5.0
+
+
+def test_a_login_is_tried_without_a_mail(server, relay):
+    """As a mail would be sent, with the same errors, and as bounded in time."""
+    probe(relay)
+    with pytest.raises(LoginError, match="refused the login"):
+        probe(replace(relay, password=lambda: "sesame"))
+    with pytest.raises(CycleError, match="no mail could be sent"):
+        probe(replace(relay, port=1))
+    assert server.taken == []
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port, began_s = silent.getsockname()[1], time.monotonic()
+        with pytest.raises(CycleError, match=r"no mail could be sent: not done within 0\.5 s"):
+            probe(replace(relay, port=port, security="plain", timeout_s=0.5))
+        assert time.monotonic() - began_s < 5.0

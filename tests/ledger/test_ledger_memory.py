@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from ledger_samples import INBOX, MINUTE, NOW, OTHER, commit, pending_of, proof_of
 
-from collector.domain.alarm import Alarm, KnownAlarm, Notice, Severity, Word
+from collector.domain.alarm import Alarm, Heard, KnownAlarm, Notice, Severity, Word
 from collector.domain.custody import PendingEntry, Summary
 from collector.domain.journal import Kind, Trust, Unwrapped
 from collector.ledger.ledger import Ledger
@@ -109,9 +109,23 @@ def test_alarms_and_notices_survive_a_restart(ledger: Ledger, ledger_path) -> No
     again = Ledger.open(ledger_path, create=False, sync_directory=sync_directory)
     assert (again.memory.alarms(), again.memory.notices()) == ([ALARM], [NOTICE])
     later = replace(NOTICE, attempts=1, try_at=NOW + MINUTE)
-    again.memory.note_told((), [later])
+    again.memory.note_delivery(put_off=[later])
     assert ledger.memory.notices() == [later]
-    again.memory.note_told([later])
+    again.memory.note_delivery(told=[later])
     again.memory.note_alarms([], [ALARM], [], [])
     assert (ledger.memory.alarms(), ledger.memory.notices()) == ([], [])
     again.close()
+
+
+def test_what_a_receiver_heard_is_kept_until_he_heard_the_end(ledger: Ledger) -> None:
+    """One row for each receiver and topic; the later takes the place of the earlier."""
+    doubted = Heard("office", NOTICE.topic, Severity.WARNING, NOW, certain=False)
+    other = replace(doubted, receiver="pager", topic="quota:\x00")
+    ledger.memory.note_delivery(heard=[doubted, other])
+    assert ledger.memory.heard() == [doubted, other]
+    certain = replace(doubted, severity=Severity.CRITICAL, at=NOW + MINUTE, certain=True)
+    ledger.memory.note_delivery(heard=[certain])
+    ledger.memory.note_alarms([], [], [], [], forgotten=[other])
+    assert ledger.memory.heard() == [certain]
+    ledger.memory.note_delivery(told=[NOTICE], unheard=[NOTICE])
+    assert ledger.memory.heard() == []

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+
+HELD_S_MAX = 30.0
 
 
 @dataclass(slots=True)
@@ -18,11 +20,13 @@ class HttpSink:
     Attributes:
         status: of its answers from now on.
         requests: (method, path, body), in order.
+        answers: while it is not set, requests are taken and not answered.
     """
 
     port: int = 0
     status: int = 200
     requests: list[tuple[str, str, bytes]] = field(default_factory=list)
+    answers: threading.Event = field(default_factory=threading.Event)
 
     def documents(self) -> list[Any]:
         """Return the JSON documents it was sent."""
@@ -33,14 +37,17 @@ class HttpSink:
 def http_sink() -> Iterator[HttpSink]:
     """Serve for the block."""
     sink = HttpSink()
+    sink.answers.set()
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             length = int(self.headers.get("Content-Length", 0))
             sink.requests.append((self.command, self.path, self.rfile.read(length)))
+            sink.answers.wait(HELD_S_MAX)
             self.send_response(sink.status)
             self.send_header("Content-Length", "0")
-            self.end_headers()
+            with suppress(OSError):  # who asked may be gone
+                self.end_headers()
 
         do_GET = do_POST  # noqa: N815
 
@@ -54,6 +61,7 @@ def http_sink() -> Iterator[HttpSink]:
     try:
         yield sink
     finally:
+        sink.answers.set()
         server.shutdown()
         server.server_close()
         thread.join()

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+import shutil
+import signal
+import subprocess
 import urllib.request
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -10,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from collector_program import Collector
+from debian_packages import unpack
 from http_sink import HttpSink, http_sink
 from sample_mail import mixed
 from test_service_run import eventually
@@ -128,6 +132,53 @@ def test_a_person_is_told_of_a_wrong_password(watched, sink: HttpSink) -> None:
         assert secret not in done.err
 
 
+def test_what_was_being_told_when_the_service_was_killed_is_told_after_it(
+    watched, sink: HttpSink
+) -> None:
+    """The receiver has the request and did not answer: it is told again, once, and cleared."""
+    collector, _ = watched
+    (collector.home / "imap-password").write_text("wrongpassword")
+    with open_house(load(collector.home / "collector.toml")) as house:  # seen by the first look
+        house.ledger.note_cycle(INBOX, utc_now(), Failure(FailureKind.LOGIN, "refused", 60.0))
+    sink.answers.clear()
+    process = collector.start("run")
+    try:
+        eventually(lambda: titles(sink))
+    finally:
+        process.end(signal.SIGKILL)
+    sink.answers.set()
+    again = collector.start("run")
+    try:
+        eventually(lambda: len(titles(sink)) > 1)
+        eventually(lambda: "alarm.told" in again.err.read_text())
+    finally:
+        assert again.end(signal.SIGTERM).code == 0
+    assert titles(sink) == ["critical: login journal:INBOX"] * 2
+    settings, clock = load(collector.home / "collector.toml"), Clock()
+    with open_house(settings) as house:
+        house.ledger.note_cycle(INBOX, clock.at, Summary())
+        for _ in range(3):
+            AlarmJob(settings, now=clock).work(house.intake, lambda: False)
+            clock.at += timedelta(minutes=10)
+    assert titles(sink)[2:] == ["all clear: critical: login journal:INBOX"]
+
+
+def test_who_collects_by_cron_is_told_too(watched, sink: HttpSink) -> None:
+    """Once, over runs; a receiver that fails or hangs changes neither exit code nor archive."""
+    collector, user = watched
+    password = (collector.home / "imap-password").read_text()
+    (collector.home / "imap-password").write_text("wrongpassword")
+    assert [collector.run("collect").code for _ in range(2)] == [1, 1]
+    assert titles(sink) == ["critical: login journal:INBOX"]
+    (collector.home / "imap-password").write_text(password)
+    user.append_many(mixed(2))
+    sink.answers.clear()
+    with open_house(load(collector.home / "collector.toml")) as house:
+        house.ledger.record_event("mailbox.restored", utc_now(), mailbox=str(INBOX))
+    assert collector.run("collect").code == 0
+    assert (len(titles(sink)), user.messages()) == (2, {})
+
+
 def test_status_and_list_show_the_same_alarms(watched) -> None:
     """One source of truth; exit code 4 asks for a person."""
     collector, _ = watched
@@ -199,6 +250,30 @@ def test_figures_are_served_for_prometheus(watched) -> None:
     assert "@" not in text
 
 
+@pytest.mark.parametrize(("host", "is_open"), [("127.0.0.1", False), ("0.0.0.0", True)])  # noqa: S104
+def test_figures_for_everybody_are_warned_of(
+    watched,
+    host: str,
+    is_open: bool,
+) -> None:
+    """At the start and by ``check``, with what to do; on loopback they are not."""
+    collector, _ = watched
+    (port,) = free_ports(1)
+    add(collector, f'[metrics]\nlisten = "{host}:{port}"')
+    findings = collector.run("check", "--json").json()["findings"]
+    (told,) = [each for each in findings if each["name"] == "metrics"]
+    assert (told["subject"], told["result"]) == (f"{host}:{port}", "warning" if is_open else "ok")
+    assert is_open == ("no TLS and no login" in told["detail"]) == ("proxy" in told["hint"])
+    process = collector.start("run")
+    try:
+        eventually(lambda: "metrics.served" in process.err.read_text())
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
+            assert answer.status == 200
+    finally:
+        done = process.end(signal.SIGTERM)
+    assert ("metrics.exposed" in done.err) == is_open
+
+
 def test_the_manual_lists_every_alarm_and_every_metric() -> None:
     """docs/monitoring.md is compared with the program, row by row."""
     text = MANUAL.read_text(encoding="utf-8")
@@ -220,3 +295,26 @@ def test_dashboard_and_rules_name_metrics_that_exist(what: str) -> None:
     served = set(METRICS) | {"collector_cycle_duration_seconds_bucket"}
     assert named
     assert named <= served
+
+
+@pytest.fixture(scope="module")
+def promtool(tmp_path_factory) -> str:
+    """Return Prometheus' own checker; unpacked, because the package would start a server."""
+    found = shutil.which("promtool")
+    if found is None:
+        root = tmp_path_factory.mktemp("prometheus")
+        unpack(root, "prometheus")
+        found = str(root / "usr" / "bin" / "promtool")
+    return found
+
+
+def test_prometheus_takes_the_alert_rules(promtool: str, tmp_path: Path) -> None:
+    """As promtool judges them; it refuses one with a mistake."""
+    rules = MANUAL.parent / "prometheus" / "collector.yml"
+    good = subprocess.run([promtool, "check", "rules", rules], capture_output=True, check=False)
+    assert good.returncode == 0, good.stderr
+    text = rules.read_text(encoding="utf-8")
+    broken = tmp_path / "broken.yml"
+    broken.write_text(text.replace("collector_ledger_readable == 0", "rate(collector"))
+    bad = subprocess.run([promtool, "check", "rules", broken], capture_output=True, check=False)
+    assert bad.returncode != 0

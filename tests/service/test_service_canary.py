@@ -82,6 +82,13 @@ def status(collector: Collector) -> dict:
     return collector.run("canary", "status", "--json").json()["paths"][0]
 
 
+def found(collector: Collector) -> dict:
+    """Return what ``collector check`` says of the servers that take canaries."""
+    findings = collector.run("check", "--json").json()["findings"]
+    (finding,) = [each for each in findings if each["name"] == "canary"]
+    return finding
+
+
 def canaries(collector: Collector, act) -> None:
     """Run ``act`` with what the job of the service works with."""
     settings = load(collector.home / "collector.toml")
@@ -101,6 +108,26 @@ def test_a_canary_goes_all_the_way_round(watched, relay):
     assert "canary inside -> journal: envelope-complete" in told.text
     assert watched.run("status", "--json").json()["canary"] == [facts]
     assert "canary inside -> journal" in watched.run("status").text
+
+
+def test_check_logs_in_where_canaries_are_sent(watched, relay):
+    """Nothing is sent; a refusal says what to do, and no password or address."""
+    told = found(watched)
+    assert (told["subject"], told["result"]) == ("ours", "ok")
+    assert told["detail"] == "it let us in; nothing was sent"
+    text = (watched.home / "collector.toml").read_text(encoding="utf-8")
+    (watched.home / "smtp-password").touch(mode=0o600)
+    (watched.home / "smtp-password").write_text("sesame")
+    before, canary = text.split("[canary]")
+    canary = canary.replace("imap-password", "smtp-password")
+    (watched.home / "collector.toml").write_text(f"{before}[canary]{canary}", encoding="utf-8")
+    told = found(watched)
+    assert (told["result"], told["hint"]) == (
+        "warning",
+        "check username and password_file of this [[canary.smtp]]",
+    )
+    assert told["detail"] == "the mail server refused the login (535)"
+    assert relay.taken == []
 
 
 @pytest.mark.parametrize(

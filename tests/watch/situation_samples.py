@@ -38,7 +38,7 @@ FOLDER = FolderFigures(
     served=True,
     empties=True,
     poll_interval_s=30.0,
-    total=TrafficTotal(INBOX, NOW - timedelta(days=60), NOW - timedelta(minutes=5), 10**6),
+    total=TrafficTotal(INBOX, NOW - timedelta(days=60), NOW - timedelta(minutes=5), 10**6, 10**5),
 )
 ARCHIVE = ArchiveFigures(
     path="/archive",

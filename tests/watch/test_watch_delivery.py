@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -50,20 +51,23 @@ def test_a_receiver_that_hangs_is_not_waited_for() -> None:
         courier = Courier(timeout_s=0.3)
         url = f"json://127.0.0.1:{listener.getsockname()[1]}/?rto=3&cto=3"
         assert courier.deliver(url, MESSAGE) == "not done within 0.3 s"
+        assert courier.busy, "it may still arrive"
         assert courier.deliver(url, MESSAGE) == "the delivery before has not ended yet"
 
 
-def test_many_notices_are_one_message() -> None:
-    """Their number is told whole; the worst of them gives the colour."""
-    many = [NOTICE] * NOTICES_MAX + [Notice(*_of(Severity.CRITICAL))]
+def test_many_notices_are_one_message_the_worst_first() -> None:
+    """Their number is told whole; no warning hides what is critical, in title and text."""
+    words = [Word.ALL_CLEAR, Word.SUMMARY, Word.REMINDER]
+    many = [replace(NOTICE, word=each, text=each.value) for each in words]
+    many += [NOTICE] * NOTICES_MAX
+    many.append(replace(NOTICE, severity=Severity.CRITICAL, text="worst\nproblem\nhint"))
     message = message_of(many, "mailhost")
-    assert message.title == "[collector on mailhost] 31 notices: head, ..."
-    assert message.body.endswith("and 1 more; see `collector alarm list`")
+    assert message.title == f"[collector on mailhost] {NOTICES_MAX + 4} notices: worst, ..."
+    assert message.body.startswith("worst\nproblem\nhint\n\nreminder\n\nhead\n")
+    assert message.body.endswith("and 4 more; see `collector alarm list`")
     assert message.rank == "failure"
-
-
-def _of(severity: Severity) -> tuple[object, ...]:
-    return "office", "disk:", Word.ALARM, severity, "head\nproblem\nhint", NOW, NOW
+    order = message_of(many[:3], "mailhost").body.split("\n\n")
+    assert order == ["reminder", "summary", "all-clear"]
 
 
 @pytest.mark.parametrize(

@@ -34,6 +34,7 @@ from collector.ledger import (
 from collector.ledger.accounts import Accounts
 from collector.ledger.canaries import Canaries
 from collector.ledger.database import LedgerDatabase, file_exists, is_read_only
+from collector.ledger.index_audit import Index
 from collector.ledger.log import Log
 from collector.ledger.memory import Memory
 from collector.ledger.migrate import SyncDirectory, check_migrated, is_unmade, migrate
@@ -59,6 +60,7 @@ class Ledger:
 
     Attributes:
         log: the Merkle tree over entries and events, as it is read.
+        index: what the messages are, as it is compared with their bytes.
         throttles: how much the servers of the mailboxes let us have.
         memory, canaries: what is watched, and what was told of it; our own test mails.
     """
@@ -66,6 +68,7 @@ class Ledger:
     def __init__(self, database: LedgerDatabase) -> None:
         self._database = database
         self.log = Log(database)
+        self.index = Index(database)
         self.accounts = Accounts(database)
         self.memory = Memory(database)
         self.canaries = Canaries(database)
@@ -249,10 +252,7 @@ class Ledger:
         return settlements
 
     def outlook(self, listing: Listing, now: datetime) -> tuple[list[Settlement], int]:
-        """Return what ``unsettled`` would, and how many are absent for the first time.
-
-        Changes nothing.
-        """
+        """Return what ``unsettled`` would, and how many are absent for the first time."""
         with self._database.reading():
             settlements, counts = polls.unsettled(self._database, listing, now)
         return settlements, sum(count > 0 for count, _ in counts)

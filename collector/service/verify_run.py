@@ -79,6 +79,14 @@ class Run(Follower):
         """So many more leaves were compared."""
         self._step(count)
 
+    def otherwise(self, entry: LedgerEntry) -> None:
+        """Its index tells something else, for a reason that was logged."""
+        self._position.otherwise.add(entry.seq)
+
+    def uncompared(self, entry: LedgerEntry) -> None:
+        """Its index could not be compared."""
+        self._position.uncompared.add(entry.seq)
+
     def reread(self, entries: Sequence[LedgerEntry]) -> None:
         """The bytes of these were compared."""
         self.entries += len(entries)

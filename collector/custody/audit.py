@@ -105,7 +105,7 @@ class Audit:
         """Yield all problems: rows, log, checkpoints, foreign files, bytes, segments."""
         yield from self.without_bodies()
         yield from self.foreign_files()
-        yield from self.messages(self.ledger.entries())
+        yield from self.messages(self.ledger.entries(readable=True))
         yield from self.segments()
 
     def without_bodies(self) -> Iterator[Problem]:
@@ -186,13 +186,24 @@ class Audit:
 
     def _events(self, events: Sequence[Event]) -> Iterator[Problem]:
         for event in events:
-            if self.ledger.event(event.number) not in {None, event}:
+            if not self._is_known(event):
                 what = f"the ledger's event {event.number} differs from the stored one"
                 yield Problem(what, "ledger.db")
 
+    def _is_known(self, event: Event) -> bool:
+        try:
+            return self.ledger.event(event.number) in {None, event}
+        except IntegrityError:
+            return False
+
     def _receipt(self, found: StoredReceipt) -> Iterator[Problem]:
         seq = found.receipt.seq
-        entry = next(self.ledger.entries(seq, seq), None)
+        try:
+            entry = next(self.ledger.entries(seq, seq), None)
+        except IntegrityError:
+            what, digest = "its row in the ledger cannot be read", str(found.receipt.digest)
+            yield Problem(what, "ledger.db", seq, digest)
+            return
         if entry is None and seq > self.ledger.last_seq():
             return  # stored, and about to be committed; or adopted at the next start
         if entry is None:

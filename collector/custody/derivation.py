@@ -14,6 +14,7 @@ from datetime import datetime
 
 from collector.custody.adopt import unconfigured
 from collector.domain.custody import LedgerEntry
+from collector.domain.errors import IntegrityError
 from collector.domain.evidence import Event
 from collector.domain.journal import UNCONFIGURED, JournalProfile
 from collector.ledger.ledger import Ledger
@@ -102,7 +103,7 @@ def _events(ledger: Ledger) -> list[Event]:
     """Return the events, the last that was recorded first, whatever the clock said."""
     try:
         events = ledger.events(names=[DERIVED], limit=CHANGES_MAX)
-    except (ValueError, TypeError):  # somebody changed one: the audit of the log will name it
+    except IntegrityError:  # somebody changed one: the audit of the log will name it
         return []
     return sorted(events, key=lambda each: each.number, reverse=True)
 

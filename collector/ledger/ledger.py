@@ -171,10 +171,9 @@ class Ledger:
             return entries.held(self._database, refs)
 
     def reread(self, seqs: Sequence[int]) -> list[LedgerEntry]:
-        """Return these entries, in this order, through a second connection that never writes.
+        """Return these entries, in order, through a second connection that never writes.
 
-        Raises:
-            IntegrityError: one is not there.
+        Raises ``IntegrityError`` when one is not there.
         """
         with self._second.reading():
             return entries.by_seq(self._second, seqs)
@@ -262,10 +261,11 @@ class Ledger:
         with self._database.writing():
             polls.note_cycle(self._database, mailbox, at, ended)
 
-    # Reading
-    def entries(self, seq_from: int = 1, seq_to: int | None = None) -> Iterator[LedgerEntry]:
-        """Yield entries in the order of ``seq``, both ends included."""
-        return records.entries(self._database, seq_from, seq_to)
+    def entries(
+        self, seq_from: int = 1, seq_to: int | None = None, *, readable: bool = False
+    ) -> Iterator[LedgerEntry]:
+        """Yield entries by ``seq``, both ends included; all, or those that are readable."""
+        return records.entries(self._database, seq_from, seq_to, readable=readable)
 
     def records(self, wanted: Filter = EVERYTHING) -> Iterator[Record]:
         """Yield the records ``wanted`` selects, in the order of ``seq``."""

@@ -71,9 +71,10 @@ class Verified:
 
     def _of_the_index(self) -> Iterator[Finding]:
         if count := self.otherwise.count:
+            named = _named(self.otherwise)
             detail = (
                 f"{count} entries taken in under other settings or by another version tell "
-                f"another envelope now: seq {_named(self.otherwise)}; `collector rebuild` derives all anew"
+                f"another envelope now: seq {named}; `collector rebuild` derives all anew"
             )
             yield Finding("index", "ledger.db", Grade.WARNING, detail)
         if count := self.uncompared.count:

@@ -60,7 +60,7 @@ class Run(Follower):
             problems.extend(audit.messages(entries))
             return
         problems.extend(audit.foreign_files())
-        remaining = audit.ledger.entries(self._position.seq + 1)
+        remaining = audit.ledger.entries(self._position.seq + 1, readable=True)
         walked = frozenset(self._position.segments)
         for steps in (audit.messages(remaining), audit.segments(walked)):
             for problem in steps:

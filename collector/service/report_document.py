@@ -169,15 +169,13 @@ def _outage_line(outages: Sequence[Outage], words: dict[str, str]) -> Line:
 
 
 def _verification(told: Report, words: dict[str, str]) -> Line:
-    event = told.verification
-    if event is None:
+    if (event := told.verification) is None:
         return Line(words["verified"], words["unverified"], is_fine=False)
     broken = event.keys.get("broken", "?")
     text = words["verified_text"].format(at=_second(event.at), broken=broken)
-    if otherwise := event.keys.get("otherwise"):
-        text += words["verified_otherwise"].format(count=otherwise)
-    if not told.since <= event.at < told.before:
-        text += words["verified_outside"]
+    if count := event.keys.get("otherwise"):
+        text += words["verified_otherwise"].format(count=count)
+    text += "" if told.since <= event.at < told.before else words["verified_outside"]
     return Line(words["verified"], text, is_fine=not broken)
 
 

@@ -46,15 +46,17 @@ class Derivation:
         marks = {name: _mark(profile) for name, profile in sorted(self.profiles.items())}
         return {"version": self.version, "settings": marks}
 
-    def note(self, ledger: Ledger, now: datetime) -> None:
+    def note(self, ledger: Ledger, now: datetime) -> bool:
         """Write down that entries behind the last one are derived so, if the last were not.
 
-        Call it before anything is adopted or committed.
+        Returns whether that was so.  Call it before anything is adopted or committed.
         """
         newest = next(iter(_events(ledger)), None)
         facts = self.facts()
-        if newest is None or any(newest.keys.get(key) != facts[key] for key in facts):
+        differs = newest is None or any(newest.keys.get(key) != facts[key] for key in facts)
+        if differs:
             ledger.record_event(DERIVED, now, mailbox="", from_seq=ledger.last_seq() + 1, **facts)
+        return differs
 
     def note_rebuilt(self, ledger: Ledger, now: datetime) -> None:
         """Write down that the whole index was derived so."""

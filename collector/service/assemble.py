@@ -94,7 +94,8 @@ def open_house(settings: Settings, person: Person | None = None) -> Iterator[Hou
                     house.record("archive.recovered", segments=recovered)
                 house.intake.checkpoints = open_checkpoints(settings, house.record)
                 _note_settings(house, settings)
-                derivation.note(ledger, utc_now())
+                if derivation.note(ledger, utc_now()):
+                    log.info("index.derived", **derivation.facts())
                 house.intake.attest(utc_now())
                 yield house
                 house.intake.attest(utc_now())

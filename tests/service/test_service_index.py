@@ -245,6 +245,15 @@ def test_an_unreadable_row_does_not_hide_others(archived: Collector) -> None:
         assert 1 in {each.seq for each in told.problems}
 
 
+def test_a_large_message_that_cannot_be_laid_out_is_told(archived: Collector) -> None:
+    """The rest is compared; somebody should see to it."""
+    (archived.archive / "spool").rmdir()
+    done = archived.run("verify", "--json")
+    told = done.json()
+    assert (done.code, told["broken"], told["index"]["uncompared"]) == (4, 0, 1)
+    assert "large messages was not compared: seq 7" in archived.run("verify").text
+
+
 def test_rows_without_an_entry_are_found(archived: Collector) -> None:
     """They belong to no message that is archived."""
     tamper(

@@ -54,6 +54,7 @@ EVENTS = {
     "cycle.failed": "a mailbox could not be worked off now; it is tried again after a pause",
     "cycle.finished": "a folder was worked off; at debug when there was nothing to do",
     "day.summarised": "the figures of the last day",
+    "index.derived": "from an entry on, envelopes are read by another version or other settings",
     "ledger.rebuilt": "a new ledger was made from the segments",
     "log.behind": "events could not be put into the log, or its head not be signed; tried again",
     "log.continued": "a day went by; there is a checkpoint for it though nothing else happened",

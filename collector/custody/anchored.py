@@ -1,7 +1,8 @@
-"""Which checkpoints somebody outside has: one line for each, beside the checkpoints.
+"""Which checkpoints somebody outside has, or may have: lines beside the checkpoints.
 
-Rule: what stands here is never thinned out.  A line is durable before the next
-checkpoint is shown; one that a crash cut off is passed over.
+Rule: what stands here is never thinned out.  A checkpoint is noted as ``intended`` before
+it is shown, durably, and once more when somebody has it; a line that a crash cut off is
+passed over.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ from collector.domain.errors import IntegrityError
 from collector.store import durable
 
 NAME = "anchored.txt"
-_LINE = re.compile(r"([0-9]{1,19}) (\S+) \S+")
+INTENDED = "intended"
+_LINE = re.compile(rf"([0-9]{{1,19}}) (\S+) \S+( {INTENDED})?")
 _FLAGS = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -28,6 +30,15 @@ class Anchored:
 
     directory: Path
 
+    def intend(self, size: int, place: str, now: datetime) -> None:
+        """Write down, durably, that ``place`` is about to get the checkpoint of ``size`` leaves.
+
+        Raises:
+            CycleError: the disk is full; it must not be shown.
+            IntegrityError: writing failed; nothing is to be relied on any more.
+        """
+        self._append(f"{size} {_word(place)} {_text(now)} {INTENDED}\n".encode())
+
     def add(self, size: int, place: str, now: datetime) -> None:
         """Write down that ``place`` has the checkpoint of ``size`` leaves, durably.
 
@@ -35,9 +46,10 @@ class Anchored:
             CycleError: the disk is full.
             IntegrityError: writing failed; nothing is to be relied on any more.
         """
+        self._append(f"{size} {_word(place)} {_text(now)}\n".encode())
+
+    def _append(self, line: bytes) -> None:
         path = self.directory / NAME
-        at = now.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-        line = f"{size} {_word(place)} {at}\n".encode()
         try:
             is_new = not path.exists()
             fd = os.open(path, _FLAGS, durable.FILE_MODE)
@@ -59,7 +71,15 @@ class Anchored:
         Raises:
             IntegrityError: the record cannot be read.
         """
-        return {size for size, _place in self._lines()}
+        return {size for size, _place, is_intent in self._lines() if not is_intent}
+
+    def kept(self) -> set[int]:
+        """Return the sizes of those that somebody outside has, or may have.
+
+        Raises:
+            IntegrityError: the record cannot be read.
+        """
+        return {size for size, _place, _is_intent in self._lines()}
 
     def newest(self, place: str) -> int:
         """Return the size of the newest checkpoint that ``place`` has, 0 for none.
@@ -68,20 +88,25 @@ class Anchored:
             IntegrityError: the record cannot be read.
         """
         word = _word(place)
-        return max((size for size, each in self._lines() if each == word), default=0)
+        had = (size for size, each, is_intent in self._lines() if each == word and not is_intent)
+        return max(had, default=0)
 
-    def _lines(self) -> Iterator[tuple[int, str]]:
+    def _lines(self) -> Iterator[tuple[int, str, bool]]:
         path = self.directory / NAME
         try:
             with path.open(encoding="utf-8", errors="replace") as file:
                 for line in file:
                     if found := _LINE.fullmatch(line.rstrip("\n")):
-                        yield int(found[1]), found[2]
+                        yield int(found[1]), found[2], found[3] is not None
         except FileNotFoundError:
             return
         except OSError as error:
             what = f"the record of anchored checkpoints cannot be read: {error.strerror}"
             raise IntegrityError(what, subject=str(path), hint="look at the disk") from error
+
+
+def _text(at: datetime) -> str:
+    return at.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 def _word(place: str) -> str:

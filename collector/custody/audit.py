@@ -11,6 +11,8 @@ from itertools import islice
 from pathlib import Path
 
 from collector.custody.checkpoints import checkpoint_files, read_file
+from collector.custody.derivation import History
+from collector.custody.index import Difference, IndexAudit, Uncompared, by_blob
 from collector.domain.blob import BlobRef
 from collector.domain.custody import LedgerEntry
 from collector.domain.errors import IntegrityError
@@ -69,6 +71,12 @@ class Follower:
     def reread(self, entries: Sequence[LedgerEntry]) -> None:
         """The bytes of these entries were compared, and of all before them."""
 
+    def otherwise(self, entry: LedgerEntry) -> None:
+        """Its index tells something else than its bytes; version or settings were others."""
+
+    def uncompared(self, entry: LedgerEntry) -> None:
+        """Its index could not be compared with its bytes now."""
+
     def stored(self, count: int) -> None:
         """So many more stored messages were compared with their rows."""
 
@@ -83,18 +91,21 @@ class Audit:
     Attributes:
         signed: the checkpoints to compare the log with; ``None``: with none.
         follower: is told how far it is.
+        history: of how the index was derived, to compare it with the bytes; ``None``: it
+            is not compared.
     """
 
     archive: Archive
     ledger: Ledger
     signed: Signed | None = None
     follower: Follower = field(default_factory=Follower)
+    history: History | None = None
 
     def everything(self) -> Iterator[Problem]:
         """Yield all problems: rows, log, checkpoints, foreign files, bytes, segments."""
         yield from self.without_bodies()
         yield from self.foreign_files()
-        yield from self.messages(self.ledger.entries())
+        yield from self.messages(self.ledger.entries(readable=True))
         yield from self.segments()
 
     def without_bodies(self) -> Iterator[Problem]:
@@ -113,16 +124,46 @@ class Audit:
             yield Problem("this file does not belong to the archive", name)
 
     def messages(self, entries: Iterable[LedgerEntry]) -> Iterator[Problem]:
-        """Re-read and re-hash the bytes of entries, as a proof does; yield what is not theirs."""
+        """Re-read and re-hash the bytes of entries, as a proof does; yield what is not theirs.
+
+        What they turn out to be is compared with the index, where ``history`` is given.
+        """
         remaining = iter(entries)
         while window := list(islice(remaining, WINDOW_MESSAGES)):
-            by_blob = {reread.blob: reread for reread in self.archive.reread(_blobs(window))}
-            for entry in window:
-                reread = by_blob[entry.blob]
-                if reread.digest != entry.receipt.digest:
-                    what = reread.problem or "its bytes have another digest"
-                    yield _problem(entry, what)
+            yield from self._window(window)
             self.follower.reread(window)
+
+    def _window(self, window: Sequence[LedgerEntry]) -> Iterator[Problem]:
+        history, entries = self.history, by_blob(window)
+        index = IndexAudit(self.archive, self.ledger, history) if history else None
+        broken: dict[int, Problem] = {}
+        for reread in self.archive.reread(entries, keep=index is not None):
+            what = reread.problem or "its bytes have another digest"
+            sound = []
+            for entry in entries[reread.blob]:
+                if reread.digest == entry.receipt.digest:
+                    sound.append(entry)
+                else:
+                    broken[entry.seq] = _problem(entry, what)
+            if index is not None:
+                yield from self._differences(index.look(reread, sound))
+        if index is not None:
+            yield from self._differences(index.finish())
+        yield from (broken[seq] for seq in sorted(broken))
+
+    def _differences(self, found: Iterable[Difference | Uncompared]) -> Iterator[Problem]:
+        for each in found:
+            if isinstance(each, Uncompared):
+                self.follower.uncompared(each.entry)
+            elif each.is_damage:
+                digest = str(each.entry.receipt.digest)
+                what = (
+                    f"the index tells another envelope of it than its bytes "
+                    f"({', '.join(each.names)}); `collector rebuild` derives the index anew"
+                )
+                yield Problem(what, "ledger.db", each.entry.seq, digest)
+            else:
+                self.follower.otherwise(each.entry)
 
     def segments(self, without: Collection[str] = ()) -> Iterator[Problem]:
         """Compare what the segments say of themselves with the ledger, but for some of them."""
@@ -145,34 +186,42 @@ class Audit:
 
     def _events(self, events: Sequence[Event]) -> Iterator[Problem]:
         for event in events:
-            if self.ledger.event(event.number) not in {None, event}:
+            if not self._is_known(event):
                 what = f"the ledger's event {event.number} differs from the stored one"
                 yield Problem(what, "ledger.db")
 
+    def _is_known(self, event: Event) -> bool:
+        try:
+            return self.ledger.event(event.number) in {None, event}
+        except IntegrityError:
+            return False
+
     def _receipt(self, found: StoredReceipt) -> Iterator[Problem]:
-        record = self.ledger.record(found.receipt.seq)
-        if record is None and found.receipt.seq > self.ledger.last_seq():
+        seq = found.receipt.seq
+        try:
+            entry = next(self.ledger.entries(seq, seq), None)
+        except IntegrityError:
+            what, digest = "its row in the ledger cannot be read", str(found.receipt.digest)
+            yield Problem(what, "ledger.db", seq, digest)
+            return
+        if entry is None and seq > self.ledger.last_seq():
             return  # stored, and about to be committed; or adopted at the next start
-        if record is None:
+        if entry is None:
             yield Problem(
                 "a stored message is not in the ledger; run `collector rebuild`",
                 found.blob.segment if found.blob else "",
-                found.receipt.seq,
+                seq,
                 str(found.receipt.digest),
             )
-        elif record.entry.receipt != found.receipt:
-            yield _problem(record.entry, "the ledger's row differs from the stored receipt")
-        elif found.blob is not None and _elsewhere(record.entry.blob, found.blob):
-            yield _problem(record.entry, "the ledger names another place for these bytes")
+        elif entry.receipt != found.receipt:
+            yield _problem(entry, "the ledger's row differs from the stored receipt")
+        elif found.blob is not None and _elsewhere(entry.blob, found.blob):
+            yield _problem(entry, "the ledger names another place for these bytes")
 
 
 def _elsewhere(recorded: BlobRef, found: BlobRef) -> bool:
     """Say whether a place is not the one found; in another segment it is read for itself."""
     return recorded.segment == found.segment and recorded != found
-
-
-def _blobs(entries: Sequence[LedgerEntry]) -> list[BlobRef]:
-    return list({entry.blob for entry in entries})
 
 
 def _problem(entry: LedgerEntry, what: str) -> Problem:

@@ -24,9 +24,25 @@ FORM = "verification/1"
 BYTES_MAX = 16 * 1024 * 1024
 PROBLEMS_MAX = 10_000
 """More than these are counted only by the run that found them."""
+SEQS_MAX = 10_000
+"""More entries than these are counted, not named."""
 
 VALID = timedelta(days=7)
 """What was read longer ago is read again."""
+
+
+@dataclass(slots=True)
+class Counted:
+    """Entries that something is to be said of: how many, and the first of them."""
+
+    count: int = 0
+    seqs: list[int] = field(default_factory=list)
+
+    def add(self, seq: int) -> None:
+        """Count one more."""
+        self.count += 1
+        if len(self.seqs) < SEQS_MAX:
+            self.seqs.append(seq)
 
 
 @dataclass(slots=True)
@@ -39,6 +55,9 @@ class Position:
         entries_count: how many these are.
         segments: sealed ones that were walked through to their end.
         problems: found in bytes and segments so far.
+        history: how the index was derived, and is compared; as ``History.mark``.
+        otherwise: entries whose index tells something else for a reason that was logged.
+        uncompared: entries whose index could not be compared.
     """
 
     began_at: datetime
@@ -48,6 +67,9 @@ class Position:
     entries_count: int = 0
     segments: list[str] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
+    history: str = ""
+    otherwise: Counted = field(default_factory=Counted)
+    uncompared: Counted = field(default_factory=Counted)
 
 
 def save(root: Path, position: Position, now: datetime) -> None:
@@ -68,8 +90,13 @@ def save(root: Path, position: Position, now: datetime) -> None:
     durable.publish(root / NAME, json.dumps(told).encode())
 
 
-def load(root: Path, log: Log, now: datetime) -> Position | None:
-    """Return where to go on, ``None`` when there is nothing, or nothing to be believed."""
+def load(root: Path, log: Log, history: str, now: datetime) -> Position | None:
+    """Return where to go on, ``None`` when there is nothing, or nothing to be believed.
+
+    Args:
+        history: what ``Position.history`` would be now: with a rebuilt ledger, or under
+            other settings, all is compared anew.
+    """
     try:
         with (root / NAME).open("rb") as file:
             told = json.loads(file.read(BYTES_MAX))
@@ -77,7 +104,9 @@ def load(root: Path, log: Log, now: datetime) -> Position | None:
         if told["form"] != FORM or not timedelta(0) <= now - saved_at <= VALID:
             return None
         position = _decode(told)
-        if position.size > log.size() or log.root(position.size) != position.root:
+        if position.history != history or position.size > log.size():
+            return None
+        if log.root(position.size) != position.root:
             return None
     except (OSError, ValueError, KeyError, TypeError, AttributeError, IntegrityError):
         return None
@@ -104,4 +133,11 @@ def _decode(told: dict[str, Any]) -> Position:
         entries_count=int(told["entries_count"]),
         segments=[str(each) for each in told["segments"]],
         problems=[Problem(**each) for each in told["problems"]],
+        history=str(told["history"]),
+        otherwise=_counted(told["otherwise"]),
+        uncompared=_counted(told["uncompared"]),
     )
+
+
+def _counted(told: dict[str, Any]) -> Counted:
+    return Counted(int(told["count"]), [int(each) for each in told["seqs"]])

@@ -34,7 +34,7 @@ class Thinning:
     Attributes:
         directory: where they lie.
         keys: that signed them.
-        kept: sizes of those that are stamped or anchored.
+        kept: sizes of those that are stamped, or that somebody outside has or may have.
     """
 
     directory: Path

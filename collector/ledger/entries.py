@@ -57,7 +57,7 @@ _FORGET_SET_ASIDE = written(
     )
 )
 
-_LISTS: tuple[tuple[type[Model], Callable[[int, Unwrapped], Iterator[Row]]], ...] = (
+LISTS: tuple[tuple[type[Model], Callable[[int, Unwrapped], Iterator[Row]]], ...] = (
     (models.NestedEnvelope, nested_rows),
     (models.Recipient, recipient_rows),
     (models.Original, original_rows),
@@ -207,7 +207,7 @@ def _insert_unwrapped(database: LedgerDatabase, pending: Sequence[PendingEntry])
     messages = [each.unwrapped.message_digest(each.receipt.digest) for each in pending]
     rows = (envelope_row(*each, message) for each, message in zip(kept, messages, strict=True))
     database.insert(models.Envelope, rows)
-    for table, rows_of in _LISTS:
+    for table, rows_of in LISTS:
         database.insert(table, chain.from_iterable(rows_of(*each) for each in kept))
 
 

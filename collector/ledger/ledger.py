@@ -35,6 +35,7 @@ from collector.ledger.accounts import Accounts
 from collector.ledger.canaries import Canaries
 from collector.ledger.database import LedgerDatabase
 from collector.ledger.file import file_exists, is_read_only, no_ledger
+from collector.ledger.index_audit import Index
 from collector.ledger.log import Log
 from collector.ledger.memory import Memory
 from collector.ledger.migrate import SyncDirectory, check_migrated, is_unmade, migrate
@@ -60,6 +61,7 @@ class Ledger:
 
     Attributes:
         log: the Merkle tree over entries and events, as it is read.
+        index: what the messages are, as it is compared with their bytes.
         throttles: how much the servers of the mailboxes let us have.
         memory, canaries: what is watched, and what was told of it; our own test mails.
     """
@@ -67,6 +69,7 @@ class Ledger:
     def __init__(self, database: LedgerDatabase) -> None:
         self._database = database
         self.log = Log(database)
+        self.index = Index(database)
         self.accounts = Accounts(database)
         self.memory = Memory(database)
         self.canaries = Canaries(database)
@@ -168,10 +171,9 @@ class Ledger:
             return entries.held(self._database, refs)
 
     def reread(self, seqs: Sequence[int]) -> list[LedgerEntry]:
-        """Return these entries, in this order, through a second connection that never writes.
+        """Return these entries, in order, through a second connection that never writes.
 
-        Raises:
-            IntegrityError: one is not there.
+        Raises ``IntegrityError`` when one is not there.
         """
         with self._second.reading():
             return entries.by_seq(self._second, seqs)
@@ -249,10 +251,7 @@ class Ledger:
         return settlements
 
     def outlook(self, listing: Listing, now: datetime) -> tuple[list[Settlement], int]:
-        """Return what ``unsettled`` would, and how many are absent for the first time.
-
-        Changes nothing.
-        """
+        """Return what ``unsettled`` would, and how many are absent for the first time."""
         with self._database.reading():
             settlements, counts = polls.unsettled(self._database, listing, now)
         return settlements, sum(count > 0 for count, _ in counts)
@@ -262,10 +261,11 @@ class Ledger:
         with self._database.writing():
             polls.note_cycle(self._database, mailbox, at, ended)
 
-    # Reading
-    def entries(self, seq_from: int = 1, seq_to: int | None = None) -> Iterator[LedgerEntry]:
-        """Yield entries in the order of ``seq``, both ends included."""
-        return records.entries(self._database, seq_from, seq_to)
+    def entries(
+        self, seq_from: int = 1, seq_to: int | None = None, *, readable: bool = False
+    ) -> Iterator[LedgerEntry]:
+        """Yield entries by ``seq``, both ends included; all, or those that are readable."""
+        return records.entries(self._database, seq_from, seq_to, readable=readable)
 
     def records(self, wanted: Filter = EVERYTHING) -> Iterator[Record]:
         """Yield the records ``wanted`` selects, in the order of ``seq``."""

@@ -212,14 +212,25 @@ def event_row(event: Event) -> Row:
 
 
 def decode_event(row: Row) -> Event:
-    """The opposite of ``event_row``."""
-    return Event(
-        number=row["id"],
-        at=decode_instant(row["at"]),
-        name=decode_text(row["name"]),
-        mailbox=decode_text(row["mailbox"]),
-        keys=decode_json(row["keys"]),
-    )
+    """The opposite of ``event_row``.
+
+    Raises:
+        IntegrityError: somebody else changed the row, so that it cannot be read.
+    """
+    try:
+        return Event(
+            number=row["id"],
+            at=decode_instant(row["at"]),
+            name=decode_text(row["name"]),
+            mailbox=decode_text(row["mailbox"]),
+            keys=decode_json(row["keys"]),
+        )
+    except (ValueError, TypeError) as error:
+        raise IntegrityError(
+            "an event in the ledger is not what was written",
+            subject=f"event {row['id']}",
+            hint="run `collector verify`, and `collector rebuild` for a ledger from the segments",
+        ) from error
 
 
 def encode_event_leaf(event: Event) -> bytes:

@@ -11,11 +11,11 @@ that was signed.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from collector.domain.errors import IntegrityError
 from collector.ledger.database import LedgerDatabase
 from collector.ledger.encoding import STORED_ENTRY, plain_entry_leaf, stored_entry_leaf
 from collector.ledger.log import decode_event, encode_event_leaf
@@ -176,5 +176,5 @@ def _stored(entry: Sequence[Any]) -> bytes:
 def _same(leaf: Callable[[], bytes], hashed: object) -> bool:
     try:
         return leaf_hash(leaf()) == hashed
-    except (ValueError, TypeError, json.JSONDecodeError):
+    except (ValueError, TypeError, IntegrityError):
         return False

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 from peewee import SQL, Model, fn
 
 from collector.domain.custody import LedgerEntry
+from collector.domain.errors import IntegrityError
 from collector.ledger import models
 from collector.ledger.database import (
     INTEGER_MAX,
@@ -49,8 +50,10 @@ _SAME_MESSAGE = (
 )
 
 
-def entries(database: LedgerDatabase, seq_from: int, seq_to: int | None) -> Iterator[LedgerEntry]:
-    """Yield entries, both ends included."""
+def entries(
+    database: LedgerDatabase, seq_from: int, seq_to: int | None, *, readable: bool = False
+) -> Iterator[LedgerEntry]:
+    """Yield entries, both ends included; with ``readable`` pass over rows that nobody can read."""
     while True:
         query = select_entries().where(Entry.seq >= _storable(seq_from))
         if seq_to is not None:
@@ -59,7 +62,12 @@ def entries(database: LedgerDatabase, seq_from: int, seq_to: int | None) -> Iter
             rows = database.rows(query.order_by(Entry.seq).limit(WINDOW_ENTRIES))
         if not rows:
             return
-        yield from map(decode_entry, rows)
+        for row in rows:
+            try:
+                yield decode_entry(row)
+            except IntegrityError:
+                if not readable:
+                    raise
         seq_from = rows[-1]["seq"] + 1
 
 

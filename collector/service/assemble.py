@@ -13,8 +13,9 @@ from pathlib import Path
 
 import structlog
 
+from collector import __version__
 from collector.config import MailboxSettings, Settings, shown_settings
-from collector.custody.adopt import unconfigured
+from collector.custody.derivation import Derivation
 from collector.custody.intake import Intake
 from collector.custody.watch import utc_now
 from collector.domain.custody import Policy
@@ -86,12 +87,15 @@ def open_house(settings: Settings, person: Person | None = None) -> Iterator[Hou
         try:
             with ledger.session():
                 recovered = writer.recover(ledger.last_blob())
-                intake = Intake(writer, ledger, archive, profile_of=profiles_of(settings))
+                derivation = derivation_of(settings)
+                intake = Intake(writer, ledger, archive, profile_of=derivation.profile_of)
                 house = House(archive, ledger, intake, person or person_of())
                 if recovered:
                     house.record("archive.recovered", segments=recovered)
                 house.intake.checkpoints = open_checkpoints(settings, house.record)
                 _note_settings(house, settings)
+                if derivation.note(ledger, utc_now()):
+                    log.info("index.derived", **derivation.facts())
                 house.intake.attest(utc_now())
                 yield house
                 house.intake.attest(utc_now())
@@ -169,10 +173,9 @@ def profile_of(mailbox: MailboxSettings) -> JournalProfile:
     return mailbox.profile_for(mailbox.username)
 
 
-def profiles_of(settings: Settings) -> Callable[[str], JournalProfile]:
-    """Return what is believed of a mailbox, by its name."""
-    profiles = {each.name: profile_of(each) for each in settings.mailboxes}
-    return lambda name: profiles.get(name, unconfigured(name))
+def derivation_of(settings: Settings) -> Derivation:
+    """Return how this program derives the index, with these settings."""
+    return Derivation(__version__, {each.name: profile_of(each) for each in settings.mailboxes})
 
 
 def policy_of(mailbox: MailboxSettings) -> Policy:

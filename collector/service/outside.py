@@ -56,15 +56,18 @@ class Place:
 
     Attributes:
         show: takes a checkpoint there; it is there when this returns.
-        note: writes down that it is.
+        intend: writes down that it may be there soon; a kill may come before ``note``.
+        note: writes down that it is there.
         shown: size of the newest one he has.
     """
 
     name: str
     show: Callable[[SignedCheckpoint], None]
     interval_s: float
+    intend: Callable[[int], None] = lambda _size: None
     note: Callable[[int], None] = lambda _size: None
     shown: int = 0
+    _intended: int = 0
     _turn: int = -1
     _again_s: float = 0.0
     _backoff: Backoff = field(default_factory=Backoff)
@@ -76,6 +79,9 @@ class Place:
         if size == self.shown or turn == self._turn or time.monotonic() < self._again_s:
             return False
         try:
+            if size != self._intended:
+                self.intend(size)
+                self._intended = size
             self._show_in_time(signed)
             self.note(size)
         except durable.DurabilityError:
@@ -157,7 +163,7 @@ def outside_jobs(settings: Settings) -> list[OutsideJob]:
             shown = anchored.newest(name)
         except IntegrityError:  # shown once more, then
             shown = 0
-        places.append(Place(name, show, interval_s, _noting(anchored, name), shown))
+        places.append(Place(name, show, interval_s, *_noting(anchored, name), shown))
 
     for path in evidence.anchor_files:
         show = _anchoring(FileAnchor(path, durable.sync_file))
@@ -251,8 +257,12 @@ def _anchoring(anchor: Anchor) -> Callable[[SignedCheckpoint], None]:
     return show
 
 
-def _noting(anchored: Anchored, place: str) -> Callable[[int], None]:
-    return lambda size: anchored.add(size, place, utc_now())
+def _noting(anchored: Anchored, place: str) -> tuple[Callable[[int], None], Callable[[int], None]]:
+    """Return what writes down that a place is about to have a checkpoint, and that it has it."""
+    return (
+        lambda size: anchored.intend(size, place, utc_now()),
+        lambda size: anchored.add(size, place, utc_now()),
+    )
 
 
 def mail_anchor(mail: MailSettings) -> MailAnchor:

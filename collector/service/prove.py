@@ -9,7 +9,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from collector.config import Settings
+from collector.custody.anchored import Anchored
 from collector.custody.checkpoints import checkpoint_file, checkpoint_sizes, read_file
+from collector.custody.watch import utc_now
 from collector.domain.errors import ConfigError, CycleError, IntegrityError
 from collector.domain.evidence import SignedCheckpoint
 from collector.evidence.note import VerifierKey, decode_note, verify_note
@@ -59,6 +61,9 @@ def prove(settings: Settings, seq: int, directory: Path, record_in: RecordIn) ->
             stamps=tuple(Stamped(each, certificates[each.authority]) for each in stamps),
         )
         record_in(ledger)("proof.written", seq=seq)
+        if not ledger.read_only:  # whoever gets it must find it here later
+            size = checkpoint.checkpoint.size
+            Anchored(directory_of(root)).intend(size, f"proof:{seq}", utc_now())
         return write_bundle(bundle, directory)
 
 

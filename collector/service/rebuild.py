@@ -14,7 +14,7 @@ from collector.custody.adopt import Adopted, adopt
 from collector.custody.watch import utc_now
 from collector.ledger.ledger import Ledger
 from collector.service.acts import Person, person_of, record_act
-from collector.service.assemble import LEDGER, profiles_of
+from collector.service.assemble import LEDGER, derivation_of
 from collector.store.archive import Archive
 from collector.store.durable import move, sync_directory
 from collector.store.writer import ArchiveWriter
@@ -40,18 +40,20 @@ def rebuild(
         fresh = root / f"{LEDGER}.rebuilding"
         for suffix in SUFFIXES:
             Path(f"{fresh}{suffix}").unlink(missing_ok=True)
+        derivation = derivation_of(settings)
         ledger = Ledger.open(fresh, create=True, sync_directory=sync_directory)
         with ledger.session():
             adopted = adopt(
                 Archive(root),
                 ledger,
-                profiles_of(settings),
+                derivation.profile_of,
                 progress,
                 salvage=True,
             )
             ledger.accounts.assume_seen()
             count = adopted.entries_count
             record_act(ledger, person or person_of(), "ledger.rebuilt", entries_count=count)
+            derivation.note_rebuilt(ledger, utc_now())
         ledger.close()
         _swap(root, fresh)
     return adopted

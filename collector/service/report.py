@@ -16,7 +16,6 @@ from collector.custody.audit import Signed
 from collector.custody.checkpoints import checkpoint_files
 from collector.custody.watch import utc_now
 from collector.domain.evidence import Event
-from collector.ledger.ledger import Ledger
 from collector.ledger.query import Balance, DayFigures, Period
 from collector.service.assemble import UNWATCHED, open_reading
 from collector.service.evidence import directory_of, known_keys
@@ -25,6 +24,7 @@ from collector.service.outages import SERVICE, Outage, outages
 from collector.service.outside import stamped_sizes
 from collector.service.prove import RecordIn
 from collector.service.stamps import Outside, look_outside
+from collector.service.verify import last_full_verification
 
 CUSTODY = (
     "mailbox.gap",
@@ -53,7 +53,6 @@ ACTS = (
 )
 """What people did."""
 TROUBLE = ("archive.recovered", "clock.jumped", "custody.broken")
-VERIFIED = "archive.verified"
 EVENTS_MAX = 1_000
 """Of each kind, the newest."""
 
@@ -70,7 +69,7 @@ class Report:
         is_cut: there are more of them than are told.
         set_aside: messages that the servers do not hand over, now.
         still_asked: archived messages that the mailboxes did not let go, at the last cycle.
-        verification: the last one of everything up to the end of the period.
+        verification: the last one of everything, within the period or not.
         origin: name of the log; empty while nothing was signed.
         leaves, checkpoints, newest_leaves, stamped: of the log, now.
         outside: what stamps and anchors say of the checkpoints since the first day.
@@ -193,7 +192,7 @@ def report(settings: Settings, since: datetime, before: datetime, record_in: Rec
             is_cut=any(len(events) == EVENTS_MAX for events in told),
             set_aside=sum(each.set_aside_count for each in status),
             still_asked=sum(each.last_summary.refused for each in status if each.last_summary),
-            verification=_last_verification(ledger, before),
+            verification=last_full_verification(ledger),
             origin=keys[-1].name if keys else "",
             leaves=ledger.log.size(),
             checkpoints=len(sizes),
@@ -201,12 +200,6 @@ def report(settings: Settings, since: datetime, before: datetime, record_in: Rec
             stamped=len(stamped_sizes(directory)),
             outside=look_outside(settings, ledger.log, Signed(directory, keys), now, since=since),
         )
-
-
-def _last_verification(ledger: Ledger, before: datetime) -> Event | None:
-    """Return the last verification of everything."""
-    events = ledger.events(names=[VERIFIED], before=before, limit=EVENTS_MAX)
-    return next((each for each in events if each.keys.get("whole")), None)
 
 
 def person_text(event: Event) -> str:

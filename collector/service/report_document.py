@@ -127,7 +127,7 @@ def _summary(told: Report, words: dict[str, str]) -> Iterator[Line]:
     text = words["log_text"].format(**log, stamped=told.stamped)
     yield Line(words["log"], f"{text}; {told.origin}" if told.origin else text, None)
     yield _outside(told.outside, words)
-    yield _verification(told.verification, words)
+    yield _verification(told, words)
 
 
 def _outside(outside: Outside, words: dict[str, str]) -> Line:
@@ -168,11 +168,14 @@ def _outage_line(outages: Sequence[Outage], words: dict[str, str]) -> Line:
     return Line(words["outages"], text, is_fine=False)
 
 
-def _verification(event: Event | None, words: dict[str, str]) -> Line:
-    if event is None:
+def _verification(told: Report, words: dict[str, str]) -> Line:
+    if (event := told.verification) is None:
         return Line(words["verified"], words["unverified"], is_fine=False)
     broken = event.keys.get("broken", "?")
     text = words["verified_text"].format(at=_second(event.at), broken=broken)
+    if count := event.keys.get("otherwise"):
+        text += words["verified_otherwise"].format(count=count)
+    text += "" if told.since <= event.at < told.before else words["verified_outside"]
     return Line(words["verified"], text, is_fine=not broken)
 
 

@@ -59,6 +59,8 @@ WORDS: dict[Language, dict[str, str]] = {
         "stamps_head": "what | details",
         "verified": "Last full verification",
         "verified_text": "{at}, {broken} broken",
+        "verified_otherwise": ", {count} read otherwise now than when they came",
+        "verified_outside": " (not within this period)",
         "unverified": "none",
         "days": "By day and mailbox",
         "days_head": "day | mailbox | seen | gone | void | archived | dupl. | quar. | aside | "
@@ -176,6 +178,8 @@ WORDS: dict[Language, dict[str, str]] = {
         "stamps_head": "was | Einzelheiten",
         "verified": "Letzte vollständige Prüfung",
         "verified_text": "{at}, {broken} Fehler",
+        "verified_otherwise": ", {count} jetzt anders gelesen als bei der Ankunft",
+        "verified_outside": " (nicht in diesem Zeitraum)",
         "unverified": "keine",
         "days": "Nach Tag und Postfach",
         "days_head": "Tag | Postfach | gesehen | entfernt | hinf. | archiviert | doppelt | Quar. | "

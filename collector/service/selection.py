@@ -52,10 +52,10 @@ def chosen(ledger: Ledger, wanted: Wanted) -> Iterator[LedgerEntry]:
     if wanted.since is None:
         last = ledger.last_seq()
         for seq in sorted(draw.sample(range(1, last + 1), min(wanted.sample or last, last))):
-            yield from ledger.entries(seq, seq)
+            yield from ledger.entries(seq, seq, readable=True)
         return
     since = wanted.since
-    entries = (each for each in ledger.entries() if each.receipt.committed_at >= since)
+    entries = (each for each in ledger.entries(readable=True) if each.receipt.committed_at >= since)
     yield from entries if wanted.sample is None else _sample(entries, wanted.sample, draw)
 
 

@@ -56,7 +56,7 @@ class ThinningJob:
             return DAY.total_seconds()
         now = utc_now()
         try:
-            kept = stamped_sizes(self.directory) | Anchored(self.directory).sizes()
+            kept = stamped_sizes(self.directory) | Anchored(self.directory).kept()
             thinning = Thinning(self.directory, intake.checkpoints.keys, kept)
             with intake.ledger.session():
                 removed = thinning.thin(intake.ledger, now - self.after, now)

@@ -8,7 +8,7 @@ told again.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -17,14 +17,15 @@ from pathlib import Path
 from collector.config import Settings
 from collector.custody import resumption
 from collector.custody.audit import Audit, Problem, Signed
-from collector.custody.resumption import Position
+from collector.custody.derivation import History
+from collector.custody.resumption import Counted, Position
 from collector.custody.watch import utc_now
 from collector.domain.errors import CollectorError, ConfigError, IntegrityError
 from collector.domain.evidence import Event
-from collector.domain.finding import Finding
+from collector.domain.finding import Finding, Grade
 from collector.evidence.note import VerifierKey
 from collector.ledger.ledger import Ledger
-from collector.service.assemble import open_reading
+from collector.service.assemble import derivation_of, open_reading
 from collector.service.evidence import directory_of, known_keys
 from collector.service.facts import Facts, finding_facts, instant
 from collector.service.outside import authorities
@@ -33,6 +34,8 @@ from collector.service.stamps import Outside, count_outside, look_outside
 from collector.service.verify_run import Move, Run, StoppedError
 
 SEED_MAX = 2**32
+NAMED_MAX = 100
+"""Entries named in one remark; the rest is counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,9 @@ class Verified:
         entries: whose rows, or bytes, were compared.
         resumed: how many of these by runs that were interrupted.
         problems: everything that is not as it was recorded.
+        otherwise: entries whose index tells another envelope than their bytes do now, where
+            the log says that they were taken in by another version or under other settings.
+        uncompared: entries whose index could not be compared with their bytes.
         remarks: what is not broken; one with a hint needs a person.
     """
 
@@ -55,11 +61,27 @@ class Verified:
     resumed: int
     problems: list[Problem]
     outside: Outside
+    otherwise: Counted
+    uncompared: Counted
 
     @property
     def remarks(self) -> list[Finding]:
         """What is not broken, but should be known."""
-        return self.outside.remarks
+        return [*self.outside.remarks, *self._of_the_index()]
+
+    def _of_the_index(self) -> Iterator[Finding]:
+        if count := self.otherwise.count:
+            named = _named(self.otherwise)
+            detail = (
+                f"{count} entries taken in under other settings or by another version tell "
+                f"another envelope now: seq {named}; `collector rebuild` derives all anew"
+            )
+            yield Finding("index", "ledger.db", Grade.WARNING, detail)
+        if count := self.uncompared.count:
+            named = _named(self.uncompared)
+            detail = f"the index of {count} large messages was not compared: seq {named}"
+            hint = "it needs room on the archive's disk, and the right to write there"
+            yield Finding("index", "ledger.db", Grade.WARNING, detail, hint)
 
 
 def verify(
@@ -76,12 +98,15 @@ def verify(
     _require_readable(settings, wanted)  # before hours of reading, not behind them
     with open_reading(settings) as (archive, ledger):
         keys = [VerifierKey.parse(text) for text in wanted.keys] or known_keys(root)
-        saved = None if wanted.anew else resumption.load(root, ledger.log, now)
+        history = History(ledger, derivation_of(settings))
+        saved = None
+        if not wanted.anew:
+            saved = resumption.load(root, ledger.log, history.mark(), now)
         wanted = _what_is_due(wanted, ledger, saved is not None, now)
-        position = (saved if wanted.full else None) or _beginning(ledger, now)
+        position = (saved if wanted.full else None) or _beginning(ledger, history, now)
         run = Run(root, position, wanted, _total(ledger, wanted), move, stop)
         signed = Signed(directory_of(root), keys)
-        audit = Audit(archive, ledger, signed, run)
+        audit = Audit(archive, ledger, signed, run, history)
         resumed, problems, finished = position.entries_count, list[Problem](), True
         try:
             run.audit(audit, problems)
@@ -95,7 +120,15 @@ def verify(
             outside = count_outside(signed.directory)
         entries = run.entries if wanted.bodies else ledger.last_seq()
         verified = Verified(
-            wanted, finished, position.began_at, entries, resumed, problems, outside
+            wanted,
+            finished,
+            position.began_at,
+            entries,
+            resumed,
+            problems,
+            outside,
+            position.otherwise,
+            position.uncompared,
         )
         run.close(finished=finished)
         if finished and wanted.bodies:
@@ -126,6 +159,7 @@ def _event_keys(verified: Verified) -> dict[str, object]:
         "began_at": verified.began_at.isoformat(),
         "entries_count": verified.entries,
         "broken": len(verified.problems),
+        "otherwise": verified.otherwise.count,
         "sample": wanted.sample,
         "seed": wanted.seed,
         "checkpoints_count": outside.checkpoints,
@@ -146,11 +180,16 @@ def _what_is_due(wanted: Wanted, ledger: Ledger, interrupted: bool, now: datetim
     return wanted
 
 
-def _beginning(ledger: Ledger, now: datetime) -> Position:
+def _beginning(ledger: Ledger, history: History, now: datetime) -> Position:
     try:
-        return Position(now, *ledger.log.head())
+        return Position(now, *ledger.log.head(), history=history.mark())
     except IntegrityError:  # the audit will name it
-        return Position(now, 0, b"")
+        return Position(now, 0, b"", history=history.mark())
+
+
+def _named(entries: Counted) -> str:
+    told = ", ".join(map(str, entries.seqs[:NAMED_MAX]))
+    return told if entries.count <= NAMED_MAX else f"{told} and more"
 
 
 def _total(ledger: Ledger, wanted: Wanted) -> int:
@@ -188,6 +227,11 @@ def verified_facts(verified: Verified) -> Facts:
             "late": outside.late,
             "missing": outside.missing,
             "anchored": outside.anchored,
+        },
+        "index": {
+            "otherwise": verified.otherwise.count,
+            "otherwise_seqs": verified.otherwise.seqs,
+            "uncompared": verified.uncompared.count,
         },
         "anchors": {"agreed": outside.agreed, "newest_leaves": outside.newest_agreed},
         "remarks": [finding_facts(each) for each in verified.remarks],

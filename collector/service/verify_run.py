@@ -60,7 +60,7 @@ class Run(Follower):
             problems.extend(audit.messages(entries))
             return
         problems.extend(audit.foreign_files())
-        remaining = audit.ledger.entries(self._position.seq + 1)
+        remaining = audit.ledger.entries(self._position.seq + 1, readable=True)
         walked = frozenset(self._position.segments)
         for steps in (audit.messages(remaining), audit.segments(walked)):
             for problem in steps:
@@ -78,6 +78,14 @@ class Run(Follower):
     def leaves(self, count: int) -> None:
         """So many more leaves were compared."""
         self._step(count)
+
+    def otherwise(self, entry: LedgerEntry) -> None:
+        """Its index tells something else, for a reason that was logged."""
+        self._position.otherwise.add(entry.seq)
+
+    def uncompared(self, entry: LedgerEntry) -> None:
+        """Its index could not be compared."""
+        self._position.uncompared.add(entry.seq)
 
     def reread(self, entries: Sequence[LedgerEntry]) -> None:
         """The bytes of these were compared."""

@@ -75,11 +75,13 @@ class Reread:
     Attributes:
         digest: of the bytes found there, ``None`` when they could not be read.
         problem: empty when the bytes are the blob's.
+        raw: the bytes, if they were wanted, are the blob's and small enough for memory.
     """
 
     blob: BlobRef
     digest: Digest | None
     problem: str
+    raw: RawMessage | None = None
 
 
 class Archive:
@@ -110,19 +112,22 @@ class Archive:
             IntegrityError: as ``copy``.
             ConfigError, CycleError: a large one cannot be spooled.
         """
-        if blob.size_bytes <= IN_MEMORY_BYTES_MAX:
+        if _fits_in_memory(blob):
             return RawBytes(b"".join(self._pieces(blob)))
         return spooled(self._pieces(blob), blob, self.spool_dir)
 
-    def reread(self, blobs: Iterable[BlobRef]) -> Iterator[Reread]:
+    def reread(self, blobs: Iterable[BlobRef], *, keep: bool = False) -> Iterator[Reread]:
         """Read blobs back from the medium, each once; in the order in which they lie there.
 
         Every segment is opened once and read in one direction, every frame is
         decompressed once, however many of the blobs lie in it; memory stays flat.
+
+        Args:
+            keep: hand out the bytes as well; those of a frame are in memory together.
         """
         in_place = sorted(set(blobs), key=_place)
         for segment, group in groupby(in_place, key=lambda blob: blob.segment):
-            yield from self._reread_segment(segment, list(group))
+            yield from self._reread_segment(segment, list(group), keep=keep)
 
     def scan_from(self, blob: BlobRef | None) -> Iterator[Meaning]:
         """Walk what was written since ``blob``, its own frame included (default: all).
@@ -218,7 +223,9 @@ class Archive:
         if hasher.hexdigest() != blob.digest.hex:
             raise _unreadable(blob, "the bytes have another digest")
 
-    def _reread_segment(self, segment: str, blobs: Sequence[BlobRef]) -> Iterator[Reread]:
+    def _reread_segment(
+        self, segment: str, blobs: Sequence[BlobRef], *, keep: bool
+    ) -> Iterator[Reread]:
         try:
             with self._opened(segment) as (fd, present):
                 durable.drop_cache(fd)
@@ -226,7 +233,7 @@ class Archive:
                 places = _present_places(stored, present, blobs)
                 pairs = sorted(zip(places, blobs, strict=True), key=lambda pair: _place(pair[0]))
                 for _, group in groupby(pairs, key=lambda pair: _frame_place(pair[0])):
-                    yield from _reread_frame(stored, list(group))
+                    yield from _reread_frame(stored, list(group), keep=keep)
         except (FrameError, OSError) as error:
             yield from (Reread(blob, None, str(error)) for blob in blobs)
 
@@ -254,37 +261,51 @@ def _present_places(stored: Stored, present: str, blobs: Sequence[BlobRef]) -> l
     raise FrameError("the segment was sealed since, and does not hold it")
 
 
-def _reread_frame(stored: Stored, pairs: Sequence[tuple[BlobRef, BlobRef]]) -> Iterator[Reread]:
+def _reread_frame(
+    stored: Stored, pairs: Sequence[tuple[BlobRef, BlobRef]], *, keep: bool
+) -> Iterator[Reread]:
     """Answer for blobs of one frame; each comes with the name it was asked by."""
     try:
-        digests = _digests(stored, [place for place, _ in pairs])
+        found = _read_places(stored, [place for place, _ in pairs], keep=keep)
     except FrameError as error:
         yield from (Reread(blob, None, str(error)) for _, blob in pairs)
         return
-    for (_, blob), digest in zip(pairs, digests, strict=True):
-        problem = "" if digest == blob.digest else "the bytes have another digest"
-        yield Reread(blob, digest, problem)
+    for (_, blob), (digest, content) in zip(pairs, found, strict=True):
+        if digest == blob.digest:
+            yield Reread(blob, digest, "", None if content is None else RawBytes(content))
+        else:
+            yield Reread(blob, digest, "the bytes have another digest")
 
 
-def _digests(stored: Stored, blobs: Sequence[BlobRef]) -> list[Digest]:
-    """Read a frame to its end and return the digest at each place; the places are sorted."""
+def _read_places(
+    stored: Stored, blobs: Sequence[BlobRef], *, keep: bool
+) -> list[tuple[Digest, bytes | None]]:
+    """Read a frame to its end; return digest and, if kept, bytes of each place, in order."""
     frame = measure(stored, blobs[0].frame_offset, stored.end)
     if frame.stored_bytes != blobs[0].frame_bytes:
         raise FrameError("the frame has another length than recorded")
     _explained(frame, blobs)
     reader = FrameReader(stored, frame)
-    digests = []
+    found: list[tuple[Digest, bytes | None]] = []
     for blob in blobs:
         if blob.offset < reader.position:  # places that overlap are wrong, but asked for
             reader = FrameReader(stored, frame)
         reader.skip(blob.offset - reader.position)
         hasher = hashlib.sha256()
+        pieces: list[bytes] | None = [] if keep and _fits_in_memory(blob) else None
         for piece in reader.pieces(blob.size_bytes):
             hasher.update(piece)
-        digests.append(Digest(hasher.hexdigest()))
+            if pieces is not None:
+                pieces.append(piece)
+        content = None if pieces is None else b"".join(pieces)
+        found.append((Digest(hasher.hexdigest()), content))
     reader.skip(frame.content_bytes - reader.position)
     reader.finish()
-    return digests
+    return found
+
+
+def _fits_in_memory(blob: BlobRef) -> bool:
+    return blob.size_bytes <= IN_MEMORY_BYTES_MAX
 
 
 def _explained(frame: Extent, blobs: Sequence[BlobRef]) -> Extent:

@@ -75,11 +75,12 @@ def test_the_last_of_each_day_stays_and_all_that_others_hold(settings: Settings)
     directory = directory_of(settings.archive.path)
     (directory / f"{old[1]:012d}.tsa.example.net.tsr").write_bytes(b"stamp")
     Anchored(directory).add(old[5], "file:/elsewhere", utc_now())
+    Anchored(directory).intend(old[6], "proof:1", utc_now())
     thin(settings)
     days = [old[EACH_DAY - 1], old[2 * EACH_DAY - 1], old[3 * EACH_DAY - 1]]
     young = [size for size in sizes(settings) if size > old[-1]]
     assert young
-    assert sizes(settings) == sorted({first, *days, old[1], old[5], *young})
+    assert sizes(settings) == sorted({first, *days, old[1], old[5], old[6], *young})
 
 
 def test_what_is_left_is_consistent_and_verifies(settings: Settings) -> None:

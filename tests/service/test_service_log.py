@@ -72,12 +72,12 @@ def test_a_rebuild_makes_the_same_tree_and_brings_events_back(settings: Settings
     """Root, size and logged events are the same from the segments alone."""
     fill(settings)
     before = tree(settings)
-    assert before[0] == 6 + 4, "the key is an event, too"
+    assert before[0] == 6 + 5, "the key, and how the index is derived, are events, too"
     adopted = rebuild(settings, lambda _count: None)
-    assert (adopted.entries_count, adopted.events_count) == (6, 4)
+    assert (adopted.entries_count, adopted.events_count) == (6, 5)
     assert tree(settings) == before
     with open_house(settings) as house:
-        assert house.ledger.log.size() == before[0] + 1, "ledger.rebuilt, put in at the start"
+        assert house.ledger.log.size() == before[0] + 2, "ledger.rebuilt, index.derived"
 
 
 def test_a_sealed_segment_rebuilds_to_the_same_tree(settings: Settings) -> None:
@@ -126,13 +126,13 @@ def test_an_interrupted_logging_is_made_good_in_order(
                 owner, "append_events" if stage.startswith("before") else "log_events", fail
             )
             house.intake.attest(NOW)
-        assert house.ledger.log.size() == 1 + 1
+        assert house.ledger.log.size() == 1 + 2
         take(house, 2, 1)
         house.intake.attest(NOW)
         leaf = house.ledger.log.position(2)
-        assert leaf == (2 if stage.startswith("before") else 3)
+        assert leaf == (3 if stage.startswith("before") else 4)
     before = tree(settings)
-    assert before[0] == 4
+    assert before[0] == 5
     rebuild(settings, lambda _count: None)
     assert tree(settings) == before
 

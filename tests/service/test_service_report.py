@@ -171,7 +171,22 @@ def test_a_full_verification_is_told(archived: Collector) -> None:
     archived.run("verify", "--sample", "1")
     assert "Last full verification  look  none" in archived.run("report").text
     archived.run("verify")
-    assert re.search(r"Last full verification  ok +\d{4}-\d\d-\d\d", archived.run("report").text)
+    line = r"Last full verification  ok +\d{4}-\d\d-\d\d.*, 0 broken"
+    assert re.search(rf"{line}$", archived.run("report").text, re.MULTILINE)
+    past = archived.run("report", "--from", "2026-01-01", "--to", "2026-01-31")
+    assert re.search(rf"{line} \(not within this period\)$", past.text, re.MULTILINE)
+
+
+def test_entries_that_are_read_otherwise_now_are_told(archived: Collector) -> None:
+    """Beside what is broken; it is no fault."""
+    config = archived.home / "collector.toml"
+    config.write_text(config.read_text().replace('name = "journal"', 'name = "other"'))
+    with_format = '[[mailbox]]\nname = "journal"\nhost = "127.0.0.1"\nusername = "x"\n'
+    with config.open("a") as file:
+        file.write(f'{with_format}password_env = "HOME"\nformat = "exchange"\n')
+    assert archived.run("verify").code == 0
+    text = archived.run("report").text
+    assert re.search(r"ok +\S+ \S+.*, 0 broken, \d+ read otherwise now than when they came", text)
 
 
 def test_a_period_that_ends_before_it_begins_is_refused(archived: Collector) -> None:

@@ -9,38 +9,27 @@ import shutil
 import signal
 import subprocess
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from collector_program import Collector
+from taking import take
 from throwaway import wait_until
 
 from collector.config import Settings, load
-from collector.custody.intake import Arrived
 from collector.custody.watch import utc_now
-from collector.domain.blob import RawBytes
-from collector.domain.mailbox import Announced, Fetched, MailboxId, MessageRef
-from collector.formats.unwrap import unwrap
-from collector.service.assemble import House, open_house, open_reading
+from collector.service.assemble import open_house, open_reading
 from collector.service.selection import Wanted
 from collector.service.verify import Verified, last_full_verification, verify
 
-NOW = datetime(2026, 3, 4, 5, 6, 7, 89, tzinfo=UTC)
-INBOX = MailboxId("journal", "INBOX")
 ENTRIES = 12
 
 
-def take(house: House, first_uid: int, count: int, size_bytes: int = 100) -> None:
-    """Take messages over as a cycle does."""
-    arrived = []
-    for uid in range(first_uid, first_uid + count):
-        raw = RawBytes(b"Subject: %d\r\n\r\n" % uid + os.urandom(size_bytes))
-        announced = Announced(MessageRef(INBOX, 7, uid), None, NOW)
-        arrived.append(Arrived(Fetched(announced, raw), NOW, unwrap(raw)))
-    with house.intake.turn():
-        house.intake.commit(house.intake.store(arrived, NOW))
-    house.intake.attest(NOW)
+def letters(first: int, count: int, size_bytes: int = 100) -> list[bytes]:
+    """Return messages that cannot be compressed."""
+    numbers = range(first, first + count)
+    return [b"Subject: %d\r\n\r\n" % each + os.urandom(size_bytes) for each in numbers]
 
 
 @pytest.fixture
@@ -51,9 +40,9 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     path.write_text(f'[archive]\npath = "{tmp_path / "archive"}"\n')
     settings = load(path)
     with open_house(settings) as house:
-        take(house, 1, ENTRIES // 2)
+        take(house, 1, letters(1, ENTRIES // 2))
         house.intake.writer.roll(bytes_min=1)
-        take(house, 1 + ENTRIES // 2, ENTRIES // 2)
+        take(house, 1 + ENTRIES // 2, letters(1 + ENTRIES // 2, ENTRIES // 2))
     return settings
 
 
@@ -134,7 +123,7 @@ def test_a_log_that_was_rolled_back_is_verified_from_the_beginning(
     old = tmp_path / "old"
     shutil.copytree(settings.archive.path, old)
     with open_house(settings) as house:
-        take(house, 1 + ENTRIES, 2)
+        take(house, 1 + ENTRIES, letters(1 + ENTRIES, 2))
     run(settings, after(4))
     kept = state(settings).read_bytes()
     shutil.rmtree(settings.archive.path)
@@ -183,7 +172,7 @@ def test_new_entries_are_read_by_the_run_that_goes_on(settings: Settings) -> Non
     """The log continues the one it was begun for."""
     run(settings, after(4))
     with open_house(settings) as house:
-        take(house, 1 + ENTRIES, 3)
+        take(house, 1 + ENTRIES, letters(1 + ENTRIES, 3))
     assert run(settings).entries == ENTRIES + 3
 
 
@@ -191,7 +180,7 @@ def test_what_is_appended_to_a_segment_meanwhile_is_walked(settings: Settings) -
     """Only what is sealed is passed over: the open segment was read, and grew."""
     assert not run(settings, after(8)).finished  # behind the last segment
     with open_house(settings) as house:
-        take(house, 1 + ENTRIES, 1)
+        take(house, 1 + ENTRIES, letters(1 + ENTRIES, 1))
     tampered = "UPDATE receipts SET uid = 99 WHERE seq = (SELECT MAX(seq) FROM receipts)"
     subprocess.run(["sqlite3", settings.archive.path / "ledger.db", tampered], check=True)
     differs = "the ledger's row differs from the stored receipt"
@@ -236,7 +225,7 @@ def large(collector: Collector) -> Collector:
     collector.configure()
     with open_house(load(collector.home / "collector.toml")) as house:
         for first in range(1, 2401, 600):
-            take(house, first, 600, 60_000)
+            take(house, first, letters(first, 600, 60_000))
     return collector
 
 

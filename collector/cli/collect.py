@@ -8,10 +8,10 @@ import typer
 
 from collector.cli.outcome import advance_bar, tell
 from collector.cli.start import person, settings_of, stop_on_signal
+from collector.config import Settings
 from collector.custody.watch import Watch
 from collector.domain.errors import IntegrityError
-from collector.service.alarms import broken, look_once, tell_at_once
-from collector.service.assemble import open_house
+from collector.service.assemble import House, open_house
 from collector.service.collect import collect_work, run_until_done
 
 
@@ -31,11 +31,28 @@ def command(
         try:
             outcome = run_until_done(house, settings, work, watch)
         except IntegrityError as error:
-            tell_at_once(settings, broken(error))
+            _tell_broken(settings, error)
             raise
         done = outcome.summary
         if done.collected or done.cleared:
             counts = {"collected": done.collected, "cleared": done.cleared}
             house.record_act("collect.finished", **counts)
-        look_once(settings, house.intake, watch.stop)
+        _tell_alarms(settings, house, watch)
     raise typer.Exit(tell(outcome, as_json=as_json))
+
+
+# Alarms look at everything there is: they are imported for those who configured receivers.
+
+
+def _tell_alarms(settings: Settings, house: House, watch: Watch) -> None:
+    if settings.alarms.receiver_urls:
+        from collector.service.alarms import look_once  # noqa: PLC0415 - see above
+
+        look_once(settings, house.intake, watch.stop)
+
+
+def _tell_broken(settings: Settings, error: IntegrityError) -> None:
+    if settings.alarms.receiver_urls:
+        from collector.service.alarms import broken, tell_at_once  # noqa: PLC0415 - see above
+
+        tell_at_once(settings, broken(error))

@@ -92,9 +92,8 @@ def look_once(settings: Settings, intake: Intake, stop: Callable[[], bool]) -> N
 
     Nobody is told after ``ONCE_S_MAX``; what was not told is told by the next run.
     """
-    if settings.alarms.receiver_urls:
-        until_s = time.monotonic() + ONCE_S_MAX
-        AlarmJob(settings).work(intake, lambda: stop() or time.monotonic() > until_s)
+    until_s = time.monotonic() + ONCE_S_MAX
+    AlarmJob(settings).work(intake, lambda: stop() or time.monotonic() > until_s)
 
 
 def receivers_of(settings: Settings) -> Mapping[str, Severity]:

@@ -179,6 +179,25 @@ def test_who_collects_by_cron_is_told_too(watched, sink: HttpSink) -> None:
     assert (len(titles(sink)), user.messages()) == (2, {})
 
 
+def test_a_broken_archive_is_told_of_by_collect(watched, sink: HttpSink) -> None:
+    """At once, because nothing goes on after it; the exit code stays 3."""
+    collector, user = watched
+    user.append_many(mixed(4))
+    path = collector.home / "collector.toml"
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text.replace("[[mailbox]]", "[[mailbox]]\ndelete = false"), encoding="utf-8")
+    assert collector.run("collect").code == 0
+    sink.requests.clear()
+    (segment,) = (collector.archive / "segments").glob("*.zst")
+    stored = bytearray(segment.read_bytes())
+    stored[len(stored) // 2] ^= 1
+    segment.write_bytes(stored)
+    path.write_text(text, encoding="utf-8")
+    assert collector.run("collect").code == 3
+    assert titles(sink) == ["critical: broken"]
+    assert len(user.messages()) == 4
+
+
 def test_status_and_list_show_the_same_alarms(watched) -> None:
     """One source of truth; exit code 4 asks for a person."""
     collector, _ = watched

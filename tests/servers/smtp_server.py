@@ -46,7 +46,7 @@ class Delivered:
         return email.message_from_bytes(self.raw, policy=email.policy.default)
 
 
-@dataclass(slots=True)
+@dataclass  # aiosmtpd looks through all attributes; slots break that before Python 3.11.3
 class SmtpServer:
     """A running server.
 

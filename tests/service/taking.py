@@ -15,14 +15,19 @@ NOW = datetime(2026, 3, 4, 5, 6, 7, 89, tzinfo=UTC)
 INBOX = MailboxId("journal", "INBOX")
 
 
-def take(house: House, first_uid: int, contents: Sequence[bytes]) -> None:
-    """Take messages over as one batch, under the settings of the house, and sign the log."""
+def arrivals(house: House, first_uid: int, contents: Sequence[bytes]) -> list[Arrived]:
+    """Return messages as they are when they were fetched, under the settings of the house."""
     profile = house.intake.profile_of(INBOX.name)
     arrived = []
     for uid, content in enumerate(contents, first_uid):
         raw = RawBytes(content)
         announced = Announced(MessageRef(INBOX, 7, uid), None, NOW)
         arrived.append(Arrived(Fetched(announced, raw), NOW, unwrap(raw, profile)))
+    return arrived
+
+
+def take(house: House, first_uid: int, contents: Sequence[bytes]) -> None:
+    """Take messages over as one batch, and sign the log."""
     with house.intake.turn():
-        house.intake.commit(house.intake.store(arrived, NOW))
+        house.intake.commit(house.intake.store(arrivals(house, first_uid, contents), NOW))
     house.intake.attest(NOW)

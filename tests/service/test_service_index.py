@@ -9,12 +9,13 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from collector_program import Collector
 from sample_mail import mixed, plain, report
-from taking import NOW, take
+from taking import NOW, arrivals, take
 
 from collector.config import load
 from collector.service.assemble import open_house
@@ -199,6 +200,22 @@ def test_settings_that_are_back_excuse_nothing(archived: Collector) -> None:
     assert archived.run("rebuild").code == 0
     told = verified(archived)
     assert (told.problems, told.otherwise.count) == ([], 0)
+
+
+def test_what_a_crash_left_is_read_by_the_next_run(archived: Collector) -> None:
+    """Stored under some settings, adopted under others: these are what the log tells."""
+    with suppress(KeyboardInterrupt), open_house(load(archived.home / "collector.toml")) as house:
+        with house.intake.turn():
+            house.intake.store(arrivals(house, 30, [plain(30)]), NOW)
+        raise KeyboardInterrupt  # durable in the segment, and not in the ledger
+    archived.configure(MAILBOX + 'format = "exchange"\n')
+    with open_house(load(archived.home / "collector.toml")) as house:
+        assert house.ledger.last_seq() == 9
+    archived.configure(MAILBOX)
+    with open_house(load(archived.home / "collector.toml")):
+        pass
+    told = verified(archived)
+    assert (told.problems, told.otherwise.seqs) == ([], [9])
 
 
 def test_another_version_is_no_damage(archived: Collector, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -46,16 +46,18 @@ class Derivation:
         marks = {name: _mark(profile) for name, profile in sorted(self.profiles.items())}
         return {"version": self.version, "settings": marks}
 
-    def note(self, ledger: Ledger, now: datetime) -> bool:
-        """Write down that entries behind the last one are derived so, if the last were not.
+    def note(self, ledger: Ledger, from_seq: int, now: datetime) -> bool:
+        """Write down that entries from ``from_seq`` on are derived so, if the last were not.
 
-        Returns whether that was so.  Call it before anything is adopted or committed.
+        Returns whether that was so.  Call it before anything is committed, and after what
+        is adopted: a ledger that was put back from a copy learns its events from the
+        segments first.
         """
         newest = next(iter(_events(ledger)), None)
         facts = self.facts()
         differs = newest is None or any(newest.keys.get(key) != facts[key] for key in facts)
         if differs:
-            ledger.record_event(DERIVED, now, mailbox="", from_seq=ledger.last_seq() + 1, **facts)
+            ledger.record_event(DERIVED, now, mailbox="", from_seq=from_seq, **facts)
         return differs
 
     def note_rebuilt(self, ledger: Ledger, now: datetime) -> None:

@@ -6,7 +6,7 @@ Rule: one process at a time writes an archive; any number may read it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -19,6 +19,7 @@ from collector.custody.derivation import Derivation
 from collector.custody.intake import Intake
 from collector.custody.watch import utc_now
 from collector.domain.custody import Policy
+from collector.domain.errors import ConfigError, CycleError
 from collector.domain.journal import JournalProfile
 from collector.ledger.ledger import Ledger
 from collector.ledger.migrate import migrate
@@ -93,9 +94,12 @@ def open_house(settings: Settings, person: Person | None = None) -> Iterator[Hou
                 if recovered:
                     house.record("archive.recovered", segments=recovered)
                 house.intake.checkpoints = open_checkpoints(settings, house.record)
+                from_seq = ledger.last_seq() + 1
+                with suppress(CycleError, ConfigError), intake.turn():
+                    pass  # adopts what a crash left, with its events, before others are numbered
                 _note_settings(house, settings)
-                if derivation.note(ledger, utc_now()):
-                    log.info("index.derived", **derivation.facts())
+                if derivation.note(ledger, from_seq, utc_now()):
+                    log.info("index.derived", from_seq=from_seq, **derivation.facts())
                 house.intake.attest(utc_now())
                 yield house
                 house.intake.attest(utc_now())

@@ -91,12 +91,12 @@ def open_house(settings: Settings, person: Person | None = None) -> Iterator[Hou
                 derivation = derivation_of(settings)
                 intake = Intake(writer, ledger, archive, profile_of=derivation.profile_of)
                 house = House(archive, ledger, intake, person or person_of())
-                if recovered:
-                    house.record("archive.recovered", segments=recovered)
-                house.intake.checkpoints = open_checkpoints(settings, house.record)
                 from_seq = ledger.last_seq() + 1
                 with suppress(CycleError, ConfigError), intake.turn():
                     pass  # adopts what a crash left, with its events, before others are numbered
+                if recovered:
+                    house.record("archive.recovered", segments=recovered)
+                house.intake.checkpoints = open_checkpoints(settings, house.record)
                 _note_settings(house, settings)
                 if derivation.note(ledger, from_seq, utc_now()):
                     log.info("index.derived", from_seq=from_seq, **derivation.facts())

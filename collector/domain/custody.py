@@ -154,7 +154,7 @@ class Policy:
     keep_unrecognised: bool = False
     window_messages_max: int = 1000
     batch_messages_max: int = 500
-    batch_bytes_max: int = 4 * 1024 * 1024
+    batch_bytes_max: int = 3 * 1024 * 1024
     ahead_batches_max: int = 1
     watched: bool = True
     unwatched_after: timedelta = timedelta(minutes=15)

@@ -76,8 +76,8 @@ class History:
         self._last_seq = self._ledger.last_seq()
         events = _events(self._ledger)
         unlogged = self._ledger.unlogged_events(1)
-        self._logged = [each for each in events if not unlogged or each.number < unlogged[0].number]
-        self._histories = (self._logged, events)
+        logged = [each for each in events if not unlogged or each.number < unlogged[0].number]
+        self._histories = (logged, events)
 
     def is_present(self, entry: LedgerEntry) -> bool:
         """Say whether an entry's index was derived as it would be now."""

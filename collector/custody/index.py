@@ -18,13 +18,10 @@ from collector.domain.journal import JournalProfile, Unwrapped
 from collector.formats.unwrap import unwrap
 from collector.ledger.index_audit import Derived
 from collector.ledger.ledger import Ledger
+from collector.ledger.records import RECIPIENT_CHARS, WINDOW_CHARS_MAX
 from collector.store.archive import Archive, Reread
 
 GROUP_MESSAGES = 100
-GROUP_CHARS_MAX = 8 * 1024 * 1024
-RECIPIENT_CHARS = 200
-"""Text held in memory at once, unless one message alone has more; a recipient counts as
-so much."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +70,7 @@ class IndexAudit:
         for entry, unwrapped in zip(entries, derived, strict=True):
             self._group.append((entry, Derived(entry.seq, raw.digest, unwrapped)))
             self._chars += _weight(unwrapped)
-            if len(self._group) >= GROUP_MESSAGES or self._chars > GROUP_CHARS_MAX:
+            if len(self._group) >= GROUP_MESSAGES or self._chars > WINDOW_CHARS_MAX:
                 yield from self.finish()
 
     def finish(self) -> Iterator[Difference]:

@@ -19,6 +19,7 @@ from collector.domain.errors import IntegrityError
 from collector.ledger import models
 from collector.ledger.database import (
     INTEGER_MAX,
+    VALUE,
     LedgerDatabase,
     Row,
     contains,
@@ -44,6 +45,9 @@ so much."""
 
 Part = TypeVar("Part")
 
+_WINDOW = written(
+    select_entries().where(Entry.seq >= VALUE, Entry.seq <= VALUE).order_by(Entry.seq).limit(VALUE)
+)
 _SAME_MESSAGE = (
     "SELECT seq FROM envelopes WHERE message_digest ="
     " (SELECT message_digest FROM envelopes WHERE seq = ?) ORDER BY seq"
@@ -55,11 +59,9 @@ def entries(
 ) -> Iterator[LedgerEntry]:
     """Yield entries, both ends included; with ``readable`` pass over rows that nobody can read."""
     while True:
-        query = select_entries().where(Entry.seq >= _storable(seq_from))
-        if seq_to is not None:
-            query = query.where(Entry.seq <= _storable(seq_to))
+        bounds = _storable(seq_from), INTEGER_MAX if seq_to is None else _storable(seq_to)
         with database.reading():
-            rows = database.rows(query.order_by(Entry.seq).limit(WINDOW_ENTRIES))
+            rows = database.named(_WINDOW, [*bounds, WINDOW_ENTRIES])
         if not rows:
             return
         for row in rows:

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
-from collector.domain.blob import BlobRef, Digest, RawBytes, RawMessage
+from collector.domain.blob import BlobRef, Digest, RawBytes, RawMessage, RawSlice
 from collector.domain.errors import ConfigError, IntegrityError
 from collector.store import durable
 from collector.store.contents import Damage, Frame, NoSegmentError, read_segment, reading
@@ -272,7 +272,8 @@ def _reread_frame(
         return
     for (_, blob), (digest, content) in zip(pairs, found, strict=True):
         if digest == blob.digest:
-            yield Reread(blob, digest, "", None if content is None else RawBytes(content))
+            raw = None if content is None else RawSlice(content, 0, len(content), digest)
+            yield Reread(blob, digest, "", raw)
         else:
             yield Reread(blob, digest, "the bytes have another digest")
 

@@ -2,14 +2,17 @@
 
 Rule: what stands here is never thinned out.  A checkpoint is noted as ``intended`` before
 it is shown, durably, and once more when somebody has it; a line that a crash cut off is
-passed over.
+passed over.  Lines are added, and checkpoints removed, by one process at a time (flock(2)
+on the directory): what is there once its line stands will stay.
 """
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,6 +23,7 @@ from collector.store import durable
 
 NAME = "anchored.txt"
 INTENDED = "intended"
+LOOK = "look at the disk"
 _LINE = re.compile(rf"([0-9]{{1,19}}) (\S+) \S+( {INTENDED})?")
 _FLAGS = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
 
@@ -50,28 +54,31 @@ class Anchored:
 
     def _append(self, line: bytes) -> None:
         path = self.directory / NAME
-        try:
-            is_new = not path.exists()
-            fd = os.open(path, _FLAGS, durable.FILE_MODE)
+        with self._turn():
             try:
-                end = os.fstat(fd).st_size
-                is_torn = end > 0 and os.pread(fd, 1, end - 1) != b"\n"
-                durable.write(fd, b"\n" + line if is_torn else line)
-                durable.sync(fd, path)
-            finally:
-                os.close(fd)
-        except OSError as error:
-            raise durable.write_error(error, path) from error
-        if is_new:
-            durable.sync_directory(self.directory)
+                is_new = not path.exists()
+                fd = os.open(path, _FLAGS, durable.FILE_MODE)
+                try:
+                    end = os.fstat(fd).st_size
+                    is_torn = end > 0 and os.pread(fd, 1, end - 1) != b"\n"
+                    durable.write(fd, b"\n" + line if is_torn else line)
+                    durable.sync(fd, path)
+                finally:
+                    os.close(fd)
+            except OSError as error:
+                raise durable.write_error(error, path) from error
+            if is_new:
+                durable.sync_directory(self.directory)
 
-    def sizes(self) -> set[int]:
-        """Return the sizes of all checkpoints that were anchored.
+    @contextmanager
+    def frozen(self) -> Iterator[set[int]]:
+        """Yield the sizes of those that somebody outside has, or may have; no line is added.
 
         Raises:
-            IntegrityError: the record cannot be read.
+            IntegrityError: the directory or the record cannot be read.
         """
-        return {size for size, _place, is_intent in self._lines() if not is_intent}
+        with self._turn():
+            yield self.kept()
 
     def kept(self) -> set[int]:
         """Return the sizes of those that somebody outside has, or may have.
@@ -80,6 +87,28 @@ class Anchored:
             IntegrityError: the record cannot be read.
         """
         return {size for size, _place, _is_intent in self._lines()}
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """Wait until nobody else adds a line or removes a checkpoint."""
+        try:
+            fd = os.open(self.directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        except OSError as error:
+            what = f"the checkpoints cannot be opened: {error.strerror}"
+            raise IntegrityError(what, subject=str(self.directory), hint=LOOK) from error
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(fd)
+
+    def sizes(self) -> set[int]:
+        """Return the sizes of all checkpoints that were anchored.
+
+        Raises:
+            IntegrityError: the record cannot be read.
+        """
+        return {size for size, _place, is_intent in self._lines() if not is_intent}
 
     def newest(self, place: str) -> int:
         """Return the size of the newest checkpoint that ``place`` has, 0 for none.
@@ -102,7 +131,7 @@ class Anchored:
             return
         except OSError as error:
             what = f"the record of anchored checkpoints cannot be read: {error.strerror}"
-            raise IntegrityError(what, subject=str(path), hint="look at the disk") from error
+            raise IntegrityError(what, subject=str(path), hint=LOOK) from error
 
 
 def _text(at: datetime) -> str:

@@ -48,7 +48,7 @@ def prove(settings: Settings, seq: int, directory: Path, record_in: RecordIn) ->
             raise IntegrityError(
                 "an entry is not in the log", subject=f"seq {seq}", hint="run `collector verify`"
             )
-        checkpoint = _first_covering(directory_of(root), position, keys)
+        checkpoint = _first_covering(directory_of(root), position, keys, _intent(ledger, root, seq))
         known = authorities(settings)
         certificates = {each.name: each.certificates for each in known}
         stamps = stamps_of(directory_of(root), checkpoint, known)
@@ -61,20 +61,31 @@ def prove(settings: Settings, seq: int, directory: Path, record_in: RecordIn) ->
             stamps=tuple(Stamped(each, certificates[each.authority]) for each in stamps),
         )
         record_in(ledger)("proof.written", seq=seq)
-        if not ledger.read_only:  # whoever gets it must find it here later
-            size = checkpoint.checkpoint.size
-            Anchored(directory_of(root)).intend(size, f"proof:{seq}", utc_now())
         return write_bundle(bundle, directory)
 
 
+def _intent(ledger: Ledger, root: Path, seq: int) -> Callable[[int], None]:
+    """Return what keeps a checkpoint here: whoever gets it must find it later."""
+    if ledger.read_only:
+        return lambda _size: None
+    anchored = Anchored(directory_of(root))
+    return lambda size: anchored.intend(size, f"proof:{seq}", utc_now())
+
+
 def _first_covering(
-    directory: Path, position: int, keys: Sequence[VerifierKey]
+    directory: Path, position: int, keys: Sequence[VerifierKey], intend: Callable[[int], None]
 ) -> SignedCheckpoint:
-    """Return the first checkpoint over a leaf that has a time stamp, or the first one."""
+    """Return the first checkpoint over a leaf that has a time stamp, or the first one.
+
+    It is read after it was noted: one that was thinned out before that is passed over.
+    """
     covering = [size for size in checkpoint_sizes(directory) if size > position]
     stamped = stamped_sizes(directory)
     for size in [*(each for each in covering if each in stamped), *covering]:
-        return read_file(checkpoint_file(directory, size), keys)
+        path = checkpoint_file(directory, size)
+        intend(size)
+        if path.exists():
+            return read_file(path, keys)
     raise CycleError(
         "no checkpoint covers this entry yet",
         subject=f"leaf {position}",

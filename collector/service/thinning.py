@@ -56,9 +56,9 @@ class ThinningJob:
             return DAY.total_seconds()
         now = utc_now()
         try:
-            kept = stamped_sizes(self.directory) | Anchored(self.directory).kept()
-            thinning = Thinning(self.directory, intake.checkpoints.keys, kept)
-            with intake.ledger.session():
+            with intake.ledger.session(), Anchored(self.directory).frozen() as held:
+                kept = held | stamped_sizes(self.directory)
+                thinning = Thinning(self.directory, intake.checkpoints.keys, kept)
                 removed = thinning.thin(intake.ledger, now - self.after, now)
         except durable.DurabilityError:
             raise

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 from collector_program import Collector
 
 from collector.config import Settings, load
+from collector.custody.anchored import Anchored
 from collector.custody.intake import Arrived
 from collector.domain.blob import RawBytes
 from collector.domain.mailbox import Announced, Fetched, MailboxId, MessageRef
@@ -85,6 +87,30 @@ def test_a_proof_is_under_the_first_checkpoint_and_is_an_event(
         event = ledger.events(names=["proof.written"])[0]
     assert note == (first if int(first.stem) > position else second).read_bytes()
     assert event.keys["seq"] == 2
+
+
+def test_a_checkpoint_that_is_thinned_out_just_now_is_not_handed_out(
+    archived: tuple[Collector, Settings], tmp_path: Path
+) -> None:
+    """The next one is: what somebody outside holds is found here as well."""
+    collector, settings = archived
+    directory = settings.archive.path / "checkpoints"
+    first, second, *_ = sorted(directory.glob("*.checkpoint"))
+    with Anchored(directory).frozen():
+        proving = collector.start("prove", "1", "-o", str(tmp_path / "proof"))
+        while not waited_for(directory):
+            assert proving.process.poll() is None, "it did not wait"
+            time.sleep(0.01)
+        first.unlink()
+    assert proving.end().code == 0
+    assert (tmp_path / "proof" / "checkpoint").read_bytes() == second.read_bytes()
+
+
+def waited_for(directory: Path) -> bool:
+    """Say whether some process waits for the lock of a directory (proc_locks(5))."""
+    inode = f":{directory.stat().st_ino} "
+    lines = Path("/proc/locks").read_text().splitlines()
+    return any("-> FLOCK" in line and inode in line for line in lines)
 
 
 @pytest.mark.parametrize("name", ["message.eml", "record.json", "checkpoint", "proof.tlog-proof"])

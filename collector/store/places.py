@@ -13,6 +13,10 @@ from collector.domain.blob import BlobRef, Digest
 _NUMBERS = 5
 _DIGEST_BYTES = 32
 
+Plain = tuple[int, int, int, int, int, str]
+"""Offset and stored length of the frame, offset in it, length, share of the stored length, digest
+in hexadecimal."""
+
 
 class Places:
     """Blobs of one segment, in the order written.
@@ -41,12 +45,7 @@ class Places:
         return len(self._digests) // _DIGEST_BYTES
 
     def __iter__(self) -> Iterator[BlobRef]:
-        hexes = self._digests.hex()
-        numbers = iter(self._numbers)
-        for index, (frame_offset, frame_bytes, offset, size_bytes, stored_bytes) in enumerate(
-            zip(numbers, numbers, numbers, numbers, numbers, strict=True)
-        ):
-            digest = hexes[2 * _DIGEST_BYTES * index : 2 * _DIGEST_BYTES * (index + 1)]
+        for frame_offset, frame_bytes, offset, size_bytes, stored_bytes, digest in self.plain():
             yield BlobRef(
                 segment=self.segment,
                 frame_offset=frame_offset,
@@ -56,3 +55,13 @@ class Places:
                 digest=Digest(digest),
                 stored_bytes=stored_bytes,
             )
+
+    def plain(self) -> Iterator[Plain]:
+        """Yield the same as plain values, which cost a fraction of what a ``BlobRef`` does."""
+        hexes = self._digests.hex()
+        digests = (
+            hexes[start : start + 2 * _DIGEST_BYTES]
+            for start in range(0, len(hexes), 2 * _DIGEST_BYTES)
+        )
+        numbers = iter(self._numbers)
+        return zip(numbers, numbers, numbers, numbers, numbers, digests, strict=True)

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from collector.domain.blob import BlobRef, Digest
+from collector.domain.blob import Digest
+from collector.domain.errors import IntegrityError
 from collector.store import durable
 from collector.store.contents import END_OF_ARCHIVE, Found, Frame, reading
 from collector.store.frame import (
@@ -26,7 +27,7 @@ from collector.store.frame import (
     measure,
 )
 from collector.store.frames import FRAME_CONTENT_BYTES_MAX, FrameWriter, Members
-from collector.store.held import HeldFrame, hold
+from collector.store.held import hold
 from collector.store.inventory import Inventory, Stopped, damaged
 from collector.store.layout import manifest_member, sealed_name
 from collector.store.member import (
@@ -36,7 +37,7 @@ from collector.store.member import (
     member_bytes,
     padding,
 )
-from collector.store.places import Places
+from collector.store.places import Places, Plain
 from collector.store.stored import is_message
 
 
@@ -134,6 +135,12 @@ def rewrite(stored: Stored, before: Inventory, path: Path) -> Places:
         Stopped: ``before`` was told so.
     """
     between = hashlib.sha256()
+    after = _write(stored, before, path, between)  # with it, what compresses leaves the memory
+    _prove(path, before, after, between.digest())
+    return after
+
+
+def _write(stored: Stored, before: Inventory, path: Path, between: Hasher) -> Places:
     after = Places(sealed_name(before.segment))
     fd = durable.create(path)
     try:
@@ -145,7 +152,6 @@ def rewrite(stored: Stored, before: Inventory, path: Path) -> Places:
         durable.sync_file(fd, path)
     finally:
         os.close(fd)
-    _prove(path, before, after, between.digest())
     return after
 
 
@@ -184,8 +190,8 @@ def _streamed(stored: Stored, frame: Frame, before: Inventory, between: Hasher) 
 def _prove(path: Path, before: Inventory, after: Places, between: bytes) -> None:
     """Read the new file back from the medium, whole."""
     seen = hashlib.sha256()
-    blobs = iter(after)
-    blob = next(blobs, None)
+    places = after.plain()
+    place = next(places, None)
     with reading(path) as fd:
         durable.drop_cache(fd)
         stored = Stored(fd)
@@ -194,28 +200,49 @@ def _prove(path: Path, before: Inventory, after: Places, between: bytes) -> None
             if before.stopping():
                 raise Stopped
             frame = measure(stored, offset, stored.end)
-            is_short = frame.content_bytes <= FRAME_CONTENT_BYTES_MAX
-            reader = hold(stored, frame) if is_short else FrameReader(stored, frame)
-            while blob and blob.frame_offset == offset:
-                _prove_message(reader, frame, blob, seen, path)
-                blob = next(blobs, None)
-            _feed(reader, frame.content_bytes - reader.position, seen)
-            reader.finish()
+            here: list[Plain] = []
+            while place and place[0] == offset:
+                here.append(place)
+                place = next(places, None)
+            if any(frame_bytes != frame.stored_bytes for _, frame_bytes, *_ in here):
+                raise damaged(path, f"byte {offset}: the frame has another length than was written")
+            if frame.content_bytes <= FRAME_CONTENT_BYTES_MAX:
+                _prove_held(memoryview(hold(stored, frame).content), here, seen, path)
+            else:
+                _prove_streamed(FrameReader(stored, frame), frame, here, seen, path)
             offset = frame.end
-    if blob or len(after) != len(before.places) or seen.digest() != between:
+    if place or len(after) != len(before.places) or seen.digest() != between:
         raise damaged(path, "what was read back is not what was written")
 
 
-def _prove_message(
-    reader: FrameReader | HeldFrame, frame: Extent, blob: BlobRef, seen: Hasher, path: Path
+def _prove_held(content: memoryview, places: Sequence[Plain], seen: Hasher, path: Path) -> None:
+    position = 0
+    for _, _, start, size_bytes, _, digest in places:
+        end = start + size_bytes
+        if end > len(content) or hashlib.sha256(content[start:end]).hexdigest() != digest:
+            raise _misplaced(digest, path)
+        seen.update(content[position:start])
+        position = end
+    seen.update(content[position:])
+
+
+def _prove_streamed(
+    reader: FrameReader, frame: Extent, places: Sequence[Plain], seen: Hasher, path: Path
 ) -> None:
-    _feed(reader, blob.offset - reader.position, seen)
-    hasher = hashlib.sha256()
-    _feed(reader, blob.size_bytes, hasher)
-    if frame.stored_bytes != blob.frame_bytes or hasher.hexdigest() != blob.digest.hex:
-        raise damaged(path, f"{blob.digest} is not where it was written")
+    for _, _, start, size_bytes, _, digest in places:
+        _feed(reader, start - reader.position, seen)
+        hasher = hashlib.sha256()
+        _feed(reader, size_bytes, hasher)
+        if hasher.hexdigest() != digest:
+            raise _misplaced(digest, path)
+    _feed(reader, frame.content_bytes - reader.position, seen)
+    reader.finish()
 
 
-def _feed(reader: FrameReader | HeldFrame, length: int, hasher: Hasher) -> None:
+def _misplaced(digest: str, path: Path) -> IntegrityError:
+    return damaged(path, f"{Digest(digest)} is not where it was written")
+
+
+def _feed(reader: FrameReader, length: int, hasher: Hasher) -> None:
     for piece in reader.pieces(length):
         hasher.update(piece)

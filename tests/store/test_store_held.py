@@ -7,7 +7,15 @@ from contextlib import contextmanager
 
 import pytest
 
-from collector.store.frame import OPEN_LEVEL, Compressor, FrameError, FrameReader, Stored, measure
+from collector.store.frame import (
+    OPEN_LEVEL,
+    Compressor,
+    Extent,
+    FrameError,
+    FrameReader,
+    Stored,
+    measure,
+)
 from collector.store.held import hold
 
 CONTENT = os.urandom(300_000) + bytes(300_000)
@@ -76,3 +84,19 @@ def test_damage_is_seen_before_anything_is_handed_over(place) -> None:
         extent = measure(stored, 0, stored.end)
         with pytest.raises(FrameError):
             hold(stored, extent)
+
+
+@pytest.mark.parametrize("more_bytes", [-4, -1, 1, 100])
+def test_only_a_whole_frame_is_held(more_bytes) -> None:
+    """One that is cut off, or that something follows, is an error, not a shorter content."""
+    with stored_frame(CONTENT, lambda frame: bytes(frame) + bytes(100)) as stored:
+        extent = Extent(0, stored.end - 100 + more_bytes, len(CONTENT))
+        with pytest.raises(FrameError):
+            hold(stored, extent)
+
+
+@pytest.mark.parametrize("content_bytes", [0, 599_999, 600_001])
+def test_a_frame_is_as_long_as_was_told(content_bytes) -> None:
+    """Its content is what the caller bounded."""
+    with stored_frame(CONTENT) as stored, pytest.raises(FrameError):
+        hold(stored, Extent(0, stored.end, content_bytes))

@@ -160,9 +160,10 @@ class Notes:
         for each in batch.unfetched:
             self._set_aside(each.announced.ref, each.error)
         entries = batch.entries
+        bound = log.bind()  # once: a level that is not written costs a message nothing then
         for entry in entries:
             receipt = entry.receipt
-            log.info(
+            bound.info(
                 "message.committed",
                 uid=entry.ref.uid,
                 seq=entry.seq,
@@ -208,8 +209,11 @@ class Notes:
 
     def cleared(self, proofs: Sequence[Proof]) -> None:
         """Note what was proven and asked to be deleted."""
+        bound = log.bind()
         for proof in proofs:
-            log.info("message.cleared", uid=proof.ref.uid, seq=proof.seq, digest=str(proof.digest))
+            bound.info(
+                "message.cleared", uid=proof.ref.uid, seq=proof.seq, digest=str(proof.digest)
+            )
         self._add(cleared=len(proofs))
 
     def _event(self, name: str, listing: Listing, **keys: object) -> None:

@@ -13,6 +13,7 @@ import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any, TypeVar
@@ -242,7 +243,7 @@ class LedgerDatabase(peewee.SqliteDatabase):
         self.insert_rows(table, tuple(first), (row.values() for row in chain([first], remaining)))
 
     def insert_rows(
-        self, table: str, columns: Sequence[str], rows: Iterable[Iterable[Any]]
+        self, table: str, columns: tuple[str, ...], rows: Iterable[Iterable[Any]]
     ) -> None:
         """Insert rows of values, in the order of ``columns``.
 
@@ -288,7 +289,8 @@ def _sql(database: Any, query: Any) -> tuple[str, Sequence[Any]]:  # noqa: ANN40
     return sql, fixed
 
 
-def _insertion(table: str, columns: Sequence[str], count: int) -> str:
+@lru_cache(maxsize=256)
+def _insertion(table: str, columns: tuple[str, ...], count: int) -> str:
     names = ", ".join(f'"{name}"' for name in columns)
     places = f"({', '.join('?' * len(columns))})"
     return f'INSERT INTO "{table}" ({names}) VALUES {", ".join([places] * count)}'  # noqa: S608

@@ -49,8 +49,11 @@ def decode_text(stored: str) -> str:
     return _ESCAPE.sub(lambda found: chr(int(found[1], 16)), stored)
 
 
+@lru_cache(maxsize=1024)
 def encode_instant(at: datetime) -> str:
     """Return an aware instant as UTC text of fixed width, which sorts by time.
+
+    A commit writes each one several times: row, leaf, traffic.
 
     Raises:
         ValueError: ``at`` is naive.
@@ -103,8 +106,16 @@ def entry_leaf(receipt: Receipt) -> bytes:
     Where its bytes lie and what became of it in the mailbox may change, and what
     a parser makes of them may improve: none of it is part of the leaf.
     """
-    mailbox = receipt.ref.mailbox
-    return _leaf(
+    ref, mailbox = receipt.ref, receipt.ref.mailbox
+    instants = receipt.internal_date, receipt.fetched_at, receipt.committed_at
+    plain = receipt.fetch_flags == () and plain_entry_leaf(
+        (
+            receipt.seq, receipt.digest.hex, receipt.size_bytes, encode_text(mailbox.name),
+            encode_text(mailbox.folder), ref.uidvalidity, ref.uid, *map(encode_optional, instants),
+            encode_text(receipt.kind), int(receipt.quarantined), receipt.duplicate_of, "[]",
+        )
+    )  # fmt: skip
+    return plain or _leaf(
         ENTRY_LEAF,
         {
             "seq": receipt.seq,

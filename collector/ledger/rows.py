@@ -171,7 +171,9 @@ def recipient_rows(seq: int, unwrapped: Unwrapped) -> Iterator[Row]:
                 "envelope": number,
                 "address": encode_text(each.address),
                 "kind": each.kind.value,
-                "via": _encode_list([(step.how, step.address) for step in each.via]),
+                "via": _encode_list([(step.how, step.address) for step in each.via])
+                if each.via
+                else NO_LIST,
                 "source": encode_text(each.source),
                 "derived": each.derived,
                 "level": each.level,
@@ -218,19 +220,27 @@ def decode_entry(row: Mapping[str, Any]) -> LedgerEntry:
         duplicate_of=row["duplicate_of"],
         fetch_flags=tuple(_decode_list(row["fetch_flags"])),
     )
-    state, cleared_at = decode_standing(row)
-    return LedgerEntry(receipt, decode_blob(row), state, cleared_at, row["clear_attempts"])
+    state, cleared_at = _standing(row)
+    return LedgerEntry(receipt, _blob(row), state, cleared_at, row["clear_attempts"])
 
 
 @_readable
 def decode_standing(row: Mapping[str, Any]) -> tuple[State, datetime | None]:
     """Read the state from a row of ``entries``, and when deletion was last asked for."""
+    return _standing(row)
+
+
+def _standing(row: Mapping[str, Any]) -> tuple[State, datetime | None]:
     return State(row["state"]), decode_optional(row["cleared_at"])
 
 
 @_readable
 def decode_blob(row: Mapping[str, Any]) -> BlobRef:
     """Read where a blob lies from a row of ``entries``."""
+    return _blob(row)
+
+
+def _blob(row: Mapping[str, Any]) -> BlobRef:
     return BlobRef(
         segment=decode_text(row["segment"]),
         frame_offset=row["frame_offset"],

@@ -217,7 +217,14 @@ def test_an_ordinary_row_is_plain() -> None:
     """Or the quick way would never be taken."""
     receipt = replace(pending_of(1).receipt, fetch_flags=())
     quick = encoding.plain_entry_leaf(list(stored(receipt).values()))
-    assert quick == encoding.entry_leaf(receipt)
+    assert quick == encoding.stored_entry_leaf(stored(receipt))
+
+
+@given(receipts, st.booleans())
+def test_an_entry_is_committed_with_the_leaf_its_row_gives(one: Receipt, plain: bool) -> None:
+    """A leaf is written the quick way where it can be; the bytes are those of the form."""
+    receipt = replace(one, fetch_flags=()) if plain else one
+    assert encoding.entry_leaf(receipt) == encoding.stored_entry_leaf(stored(receipt))
 
 
 @given(st.dictionaries(texts, json_values, max_size=4), st.randoms())

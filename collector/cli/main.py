@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections.abc import Iterator, Mapping
 from functools import cache
@@ -13,9 +14,7 @@ import typer
 from typer.core import TyperGroup
 
 from collector import __version__
-from collector.cli.start import PERSON
 from collector.domain.errors import CollectorError
-from collector.service.acts import person_of
 from collector.service.exit_code import ExitCode, of_error
 
 COMMANDS = (
@@ -64,7 +63,12 @@ class _Modules(Mapping[str, Any]):
 @cache
 def _load(name: str) -> Any:  # noqa: ANN401 - as above
     module_name = "list_" if name == "list" else name.replace("-", "_")
-    module = import_module(f"collector.cli.{module_name}")
+    gc.disable()  # as in collector.__main__: what is imported stays to the end
+    try:
+        module = import_module(f"collector.cli.{module_name}")
+    finally:
+        gc.freeze()
+        gc.enable()
     if hasattr(module, "app"):  # a group of its own
         return typer.main.get_command(module.app)
     alone = typer.Typer(add_completion=False, rich_markup_mode="rich")
@@ -143,6 +147,10 @@ def _options(
         typer.Option("--version", callback=_version, is_eager=True, help="Print the version."),
     ] = False,
 ) -> None:
+    # A command follows: what all of them need is imported now, not for --version.
+    from collector.cli.start import PERSON  # noqa: PLC0415 - see above
+    from collector.service.acts import person_of  # noqa: PLC0415 - see above
+
     context.obj = config
     context.meta[PERSON] = person_of(name, reason)
 

@@ -14,6 +14,8 @@ from collector.cli.main import COMMANDS, app
 
 HEAVY = ("apscheduler", "cryptography.x509", "http.client", "rfc3161_client", "urllib.request")
 """What `run`, `verify` and `check-proof` need, and collecting does not."""
+LATER = ("asyncio", "collector.config", "collector.ledger", "peewee", "pydantic", "structlog")
+"""What commands need, and printing the version does not."""
 
 
 def test_every_command_of_the_package_is_listed() -> None:
@@ -40,3 +42,14 @@ def test_collect_does_not_load_what_others_need() -> None:
     )
     ran = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
     assert ran.stdout == b"[]\n"
+
+
+def test_the_version_is_told_without_what_commands_need() -> None:
+    """Neither the configuration nor the ledger is loaded for it."""
+    program = (
+        "import atexit, sys; from collector.__main__ import main;"
+        f"atexit.register(lambda: print([name for name in {LATER} if name in sys.modules]));"
+        "sys.argv = ['collector', '--version']; main()"
+    )
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
+    assert ran.stdout.splitlines()[1:] == [b"[]"]

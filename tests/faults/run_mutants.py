@@ -33,7 +33,7 @@ KILLPOINTS = "batch-exchange or recovery-plain or failed_sync"
 SUITES: dict[str, Sequence[str]] = {
     "crash matrix": (*PYTEST, "tests/custody"),
     "kill points": (*PYTEST, "tests/faults/test_killpoints.py", "-k", KILLPOINTS),
-    "power cuts": (*FAULTS, "--only", "powercuts", "--cuts", "135"),
+    "power cuts": (*FAULTS, "--only", "powercuts", "--cuts", "600"),
     "failed fsync": (*PYTEST, "tests/faults/test_failed_fsync.py"),
     "disk trouble": (*PYTEST, "tests/faults/test_disk_trouble.py", ROTTEN),
 }

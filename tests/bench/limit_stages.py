@@ -19,6 +19,9 @@ import zstandard
 from imapclient import IMAPClient
 
 GROUP_BYTES = 8 << 20
+UIDS_AT_ONCE = 5_000
+"""Dovecot takes no longer line than 64 KB."""
+
 STAGES = ("fetch", "hash", "zstd", "append", "prove", "delete")
 LISTED = re.compile(rb"UID (\d+) RFC822\.SIZE (\d+)")
 
@@ -78,7 +81,11 @@ class Library:
 
     def sizes(self) -> list[tuple[int, int]]:
         """Return UID and size of every message."""
-        listed = self._client.fetch(self._client.search("ALL"), ["RFC822.SIZE"])
+        uids = self._client.search("ALL")
+        listed = {}
+        for start in range(0, len(uids), UIDS_AT_ONCE):
+            portion = uids[start : start + UIDS_AT_ONCE]
+            listed.update(self._client.fetch(portion, ["RFC822.SIZE"]))
         return [(uid, listed[uid][b"RFC822.SIZE"]) for uid in sorted(listed)]
 
     def fetch(self, uids: list[int]) -> Iterator[bytes]:

@@ -63,12 +63,7 @@ class _Modules(Mapping[str, Any]):
 @cache
 def _load(name: str) -> Any:  # noqa: ANN401 - as above
     module_name = "list_" if name == "list" else name.replace("-", "_")
-    gc.disable()  # as in collector.__main__: what is imported stays to the end
-    try:
-        module = import_module(f"collector.cli.{module_name}")
-    finally:
-        gc.freeze()
-        gc.enable()
+    module = import_module(f"collector.cli.{module_name}")
     if hasattr(module, "app"):  # a group of its own
         return typer.main.get_command(module.app)
     alone = typer.Typer(add_completion=False, rich_markup_mode="rich")
@@ -151,6 +146,8 @@ def _options(
     from collector.cli.start import PERSON  # noqa: PLC0415 - see above
     from collector.service.acts import person_of  # noqa: PLC0415 - see above
 
+    gc.freeze()  # all is imported now: see collector.__main__
+    gc.enable()
     context.obj = config
     context.meta[PERSON] = person_of(name, reason)
 

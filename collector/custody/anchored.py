@@ -52,6 +52,24 @@ class Anchored:
         """
         self._append(f"{size} {_word(place)} {_text(now)}\n".encode())
 
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """Wait until nobody else adds a line or removes a checkpoint.
+
+        A turn ends with what it does (one line, or ``THINNED_MAX`` checkpoints), or with its
+        process.
+        """
+        try:
+            fd = os.open(self.directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        except OSError as error:
+            what = f"the checkpoints cannot be opened: {error.strerror}"
+            raise IntegrityError(what, subject=str(self.directory), hint=LOOK) from error
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(fd)
+
     def _append(self, line: bytes) -> None:
         path = self.directory / NAME
         with self._turn():
@@ -70,15 +88,13 @@ class Anchored:
             if is_new:
                 durable.sync_directory(self.directory)
 
-    @contextmanager
-    def frozen(self) -> Iterator[set[int]]:
-        """Yield the sizes of those that somebody outside has, or may have; no line is added.
+    def sizes(self) -> set[int]:
+        """Return the sizes of all checkpoints that were anchored.
 
         Raises:
-            IntegrityError: the directory or the record cannot be read.
+            IntegrityError: the record cannot be read.
         """
-        with self._turn():
-            yield self.kept()
+        return {size for size, _place, is_intent in self._lines() if not is_intent}
 
     def kept(self) -> set[int]:
         """Return the sizes of those that somebody outside has, or may have.
@@ -89,26 +105,14 @@ class Anchored:
         return {size for size, _place, _is_intent in self._lines()}
 
     @contextmanager
-    def _turn(self) -> Iterator[None]:
-        """Wait until nobody else adds a line or removes a checkpoint."""
-        try:
-            fd = os.open(self.directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        except OSError as error:
-            what = f"the checkpoints cannot be opened: {error.strerror}"
-            raise IntegrityError(what, subject=str(self.directory), hint=LOOK) from error
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX)
-            yield
-        finally:
-            os.close(fd)
-
-    def sizes(self) -> set[int]:
-        """Return the sizes of all checkpoints that were anchored.
+    def frozen(self) -> Iterator[set[int]]:
+        """Yield the sizes of those that somebody outside has, or may have; no line is added.
 
         Raises:
-            IntegrityError: the record cannot be read.
+            IntegrityError: the directory or the record cannot be read.
         """
-        return {size for size, _place, is_intent in self._lines() if not is_intent}
+        with self._turn():
+            yield self.kept()
 
     def newest(self, place: str) -> int:
         """Return the size of the newest checkpoint that ``place`` has, 0 for none.

@@ -171,9 +171,7 @@ def recipient_rows(seq: int, unwrapped: Unwrapped) -> Iterator[Row]:
                 "envelope": number,
                 "address": encode_text(each.address),
                 "kind": each.kind.value,
-                "via": _encode_list([(step.how, step.address) for step in each.via])
-                if each.via
-                else NO_LIST,
+                "via": _encode_list([(step.how, step.address) for step in each.via]),
                 "source": encode_text(each.source),
                 "derived": each.derived,
                 "level": each.level,

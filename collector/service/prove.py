@@ -81,7 +81,7 @@ def _first_covering(
     """
     covering = [size for size in checkpoint_sizes(directory) if size > position]
     stamped = stamped_sizes(directory)
-    for size in [*(each for each in covering if each in stamped), *covering]:
+    for size in sorted(covering, key=lambda each: each not in stamped):
         path = checkpoint_file(directory, size)
         intend(size)
         if path.exists():

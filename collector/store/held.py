@@ -58,16 +58,13 @@ def hold(stored: Stored, extent: Extent) -> HeldFrame:
         FrameError: it is not what it states.
     """
     decompressor = zstandard.ZstdDecompressor(max_window_size=WINDOW_BYTES_MAX)
+    frame = stored.read(extent.stored_bytes, extent.offset)
     try:
-        # In one call, which takes the content size from the frame's header as ``extent`` did,
-        # refuses a frame that is cut off or followed by more, and compares the checksum.
-        content = decompressor.decompress(
-            stored.read(extent.stored_bytes, extent.offset),
-            read_across_frames=False,
-            allow_extra_data=False,
-        )
+        # The library makes room for whatever is stated here, and sees that it is filled.
+        if zstandard.frame_content_size(frame) != extent.content_bytes:
+            raise FrameError("the frame states another length than before")
+        # Refuses a frame that is cut off or followed by more, and compares the checksum.
+        content = decompressor.decompress(frame, read_across_frames=False, allow_extra_data=False)
     except (zstandard.ZstdError, MemoryError) as error:
         raise FrameError("the frame is damaged") from error
-    if len(content) != extent.content_bytes:
-        raise FrameError("the frame holds another length than it states")
     return HeldFrame(content)

@@ -112,7 +112,10 @@ def is_open(port: int) -> bool:
 
 
 class Server:
-    """A server process of ours, from its start to its end."""
+    """A server process of ours, from its start to its end.
+
+    Each in a process group of its own: a Cyrus that is ended ends its whole group.
+    """
 
     def __init__(
         self, command: Sequence[str | Path], log: Path, *, as_self: bool = False, **rest
@@ -121,7 +124,12 @@ class Server:
         words = until_we_end(command) if as_self else as_ordinary_user(command)
         with log.open("wb") as said:
             self.process = subprocess.Popen(
-                words, stdin=subprocess.DEVNULL, stdout=said, stderr=said, **rest
+                words,
+                stdin=subprocess.DEVNULL,
+                stdout=said,
+                stderr=said,
+                process_group=0,
+                **rest,
             )
         atexit.register(self.end)
 

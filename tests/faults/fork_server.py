@@ -6,7 +6,7 @@ Requests are lines of JSON on stdin, answers lines of JSON on stdout: first the
 process, then how it ended.
 
 A fork that is to be traced waits for SIGUSR1 before it begins; or, when one of its
-threads is to be traced alone, that thread does, once it has told its number.
+threads or processes is to be traced alone, that one does, once it has told its number.
 """
 
 from __future__ import annotations
@@ -68,8 +68,10 @@ def become(request: dict) -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
     if request["traced"]:
         prctl(PR_SET_PTRACER, PR_SET_PTRACER_ANY, 0, 0, 0)
-        if request["thread"]:
+        if request["thread"] > 0:
             hold_thread(request["thread"], Path(request["thread_file"]))
+        elif request["thread"] < 0:
+            hold_process(-request["thread"], Path(request["thread_file"]))
         else:
             signal.sigwait({signal.SIGUSR1})
 
@@ -92,6 +94,20 @@ def hold_thread(wanted: int, told_in: Path) -> None:
         start(thread)
 
     threading.Thread.start = numbered
+
+
+def hold_process(wanted: int, told_in: Path) -> None:
+    """Let the ``wanted``-th process that is forked tell its id and wait."""
+    forks = itertools.count(1)
+    numbers: list[int] = []
+
+    def held() -> None:
+        if numbers[-1] == wanted:
+            prctl(PR_SET_PTRACER, PR_SET_PTRACER_ANY, 0, 0, 0)
+            told_in.write_text(str(os.getpid()))
+            signal.sigwait({signal.SIGUSR1})
+
+    os.register_at_fork(before=lambda: numbers.append(next(forks)), after_in_child=held)
 
 
 def set_clock(ahead: timedelta) -> None:

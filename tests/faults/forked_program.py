@@ -97,8 +97,8 @@ class Program:
 
         Args:
             strace: options; with them it runs under strace.
-            thread: which thread is traced: the main one (0), or the n-th one started;
-                with ``-f`` among the options, all.
+            thread: which thread is traced: the main one (0), the n-th one started, or
+                (-n) the n-th process forked; with ``-f`` among the options, all.
             clock_ahead_s: how far its clock is ahead.
             file_bytes_max: no file may grow beyond; a write up to there is short.
         """
@@ -117,7 +117,7 @@ class Program:
         pid = self._answer(RUN_S_MAX)["pid"]
         tracer = None
         if strace and (traced := self._started(thread) if thread else pid):
-            tracer = self._attach(pid, traced, strace)
+            tracer = self._attach(traced if thread < 0 else pid, traced, strace)
         try:
             returncode = self._answer(RUN_S_MAX)["returncode"]
         except TimeoutError:
@@ -132,7 +132,7 @@ class Program:
         return Ran(returncode, self._output.read_text(errors="replace"), trace)
 
     def _started(self, thread: int) -> int:
-        """Wait for a thread that is held; return its id, 0 when it never came."""
+        """Wait for a thread or process that is held; return its id, 0 when it never came."""
         while not self._has_answered(0.002):
             text = self._thread.read_text() if self._thread.exists() else ""
             if text:

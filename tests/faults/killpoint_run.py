@@ -12,7 +12,7 @@ from datetime import datetime
 from pathlib import Path
 
 from archive_reader import Archived, read_archive
-from forked_program import KILLED, Program, Ran
+from forked_program import Program, Ran
 from killpoints import KILL, LIE, SHORT, SOCKET, SYNCS, WHOLESALE, Point
 from scenarios import Stage
 
@@ -91,7 +91,8 @@ def _options(point: Point, stage: Stage) -> tuple[str, ...]:
 def _judge_run(verdict: Verdict, ran: Ran, stage: Stage) -> None:
     """Look at the run itself: did the fault take place, and was anything deleted after it?"""
     injected = [index for index, line in enumerate(ran.trace) if "(INJECTED)" in line]
-    fired = {KILL: ran.returncode == KILLED, SHORT: ran.returncode != 0}
+    killed = any("+++ killed by SIGKILL" in line for line in ran.trace)
+    fired = {KILL: killed, SHORT: ran.returncode != 0}
     verdict.fired = fired.get(verdict.point.how, bool(injected))
     if "Traceback" in ran.output:
         verdict.wrong.append(f"a traceback: {ran.output.strip().splitlines()[-1]}")

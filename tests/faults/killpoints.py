@@ -49,7 +49,8 @@ class Call:
     Attributes:
         where: the file, relative to the archive; only calls on it are counted.  For
             ``SOCKET`` all calls of that name are.
-        thread: 0 for the main thread, n for the n-th one it started.
+        thread: 0 for the main thread, n for the n-th one it started, -n for the n-th
+            process that it forked.
     """
 
     name: str
@@ -58,7 +59,8 @@ class Call:
     thread: int = 0
 
     def __str__(self) -> str:
-        return f"{self.name} {self.where or '.'} {self.when} (thread {self.thread})"
+        who = f"thread {self.thread}" if self.thread >= 0 else f"process {-self.thread}"
+        return f"{self.name} {self.where or '.'} {self.when} ({who})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +107,7 @@ def trace_calls(program: Program, stage: Stage) -> list[Call]:
     assert not stage.left(), "the run without a fault left messages in the mailbox"
     assert not any(WHOLESALE.search(line) for line in ran.trace), "EXPUNGE or CLOSE was sent"
     assert relied_on_too_early(ran.trace, stage.archive, existing) == []
-    threads = {number: index for index, number in enumerate(_threads(ran.trace))}
+    threads = dict(_threads(ran.trace))
     counts: Counter[tuple[str, str, str]] = Counter()
     calls = []
     for line in ran.trace:
@@ -120,12 +122,19 @@ def trace_calls(program: Program, stage: Stage) -> list[Call]:
     return calls
 
 
-def _threads(trace: list[str]) -> Iterator[str]:
-    """Yield the ids of the threads in the order they were started, the main one first."""
-    yield trace[0].split()[0]
+def _threads(trace: list[str]) -> Iterator[tuple[str, int]]:
+    """Yield the ids of threads and processes, each with its number (``Call.thread``)."""
+    yield trace[0].split()[0], 0
+    numbers: Counter[bool] = Counter()
+    forking: dict[str, bool] = {}
     for line in trace:
-        if started := re.search(r" (?:<\.\.\. )?clone3?\b.*= (\d+)$", line):
-            yield started[1]
+        caller, _, rest = line.partition(" ")
+        if re.match(r" *clone3?\(", rest):
+            forking[caller] = "CLONE_THREAD" not in rest
+        if started := re.match(r" *(?:<\.\.\. )?clone3?\b.*= (\d+)$", rest):
+            is_process = forking[caller]
+            numbers[is_process] += 1
+            yield started[1], -numbers[True] if is_process else numbers[False]
 
 
 def short_writes(scenario: Scenario, stage: Stage) -> Iterator[Point]:

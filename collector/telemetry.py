@@ -89,6 +89,7 @@ EVENTS = {
     "service.reloaded": "the new configuration is in effect",
     "service.started": "the mailboxes are being watched",
     "service.stopped": "every mailbox finished its current message; nothing is running",
+    "worker.lost": "the process that unwraps beside this one is gone: unwrapped here from now on",
 }
 """Every event of the program and what it means."""
 

@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
+from collector.custody.indexing import index
 from collector.domain.blob import BlobRef
 from collector.domain.custody import PendingEntry, Settlement
 from collector.domain.errors import IntegrityError
 from collector.domain.evidence import Event
 from collector.domain.journal import UNCONFIGURED, JournalProfile
-from collector.formats.unwrap import unwrap
 from collector.ledger.ledger import Ledger
 from collector.store.archive import (
     Archive,
@@ -116,8 +116,7 @@ class _Adoption:
         self.last_seq = found.receipt.seq
         profile = self.profile_of(found.receipt.ref.mailbox.name)
         raw = found.raw or self.archive.raw(blob)
-        unwrapped = unwrap(raw, profile)
-        self.pending.append(PendingEntry(found.receipt, blob, unwrapped))
+        self.pending.append(PendingEntry(found.receipt, blob, index(raw, profile)))
         if len(self.pending) >= BATCH_MESSAGES_MAX:
             self._flush()
 

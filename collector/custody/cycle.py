@@ -19,7 +19,7 @@ from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 
 from collector.custody.ahead import ahead
-from collector.custody.intake import Arrived, Committed, HandedOver, Intake
+from collector.custody.intake import Committed, HandedOver, Intake, Promised
 from collector.custody.notes import Notes
 from collector.custody.policy import batches, verdict
 from collector.custody.verify import prove
@@ -27,7 +27,6 @@ from collector.custody.watch import Watch
 from collector.domain.custody import LedgerEntry, Policy, Proof, Summary, Verdict
 from collector.domain.errors import CycleError
 from collector.domain.mailbox import Announced, Fetched, Listing, MessageRef, Removal, Unfetched
-from collector.formats.unwrap import unwrap
 from collector.source.mailbox import Mailbox
 
 
@@ -79,11 +78,12 @@ class Cycle:
             self.notes.cleared(self.expunge(window, listing, proofs))
         return self.notes.summary(interrupted=self.watch.stop())
 
-    def fetch(self, due: Sequence[Announced]) -> Iterator[Arrived | Unfetched]:
+    def fetch(self, due: Sequence[Announced]) -> Iterator[Promised | Unfetched]:
         """Yield what the server hands over; one bad message must not hold up the rest."""
+        messages = self.intake.indexing.begin(self.policy.journal)
         for answer in self.mailbox.fetch(due) if not self.watch.stop() else ():
             if isinstance(answer, Fetched):
-                yield Arrived(answer, self.watch.now(), unwrap(answer.raw, self.policy.journal))
+                yield Promised(answer, self.watch.now(), messages.add(answer.raw))
             else:
                 yield answer
             self.watch.progress()
@@ -97,8 +97,9 @@ class Cycle:
 
     def commit(self, batch: HandedOver) -> Committed:
         """Take one batch into the archive."""
+        arrived = [each.arrived() for each in batch.promised]  # before anybody waits for us
         with self.intake.turn():  # one batch at a time
-            pending = self.intake.store(batch.arrived, self.watch.now())  # durable now
+            pending = self.intake.store(arrived, self.watch.now())  # durable now
             entries = self.intake.commit(pending)  # the commit point: now they are ours
         return Committed(entries, batch.unfetched)
 
@@ -111,17 +112,17 @@ class Cycle:
         """Read back from the medium what the mailbox will let go."""
         if not entries or listing.removal is Removal.REFUSED:
             return []
-        return prove(entries, self.intake.archive, self.intake.ledger, self.watch.now())
+        return prove(entries, self.intake.read_back, self.watch.now())
 
     def expunge(
         self, window: Sequence[MessageRef], listing: Listing, proofs: list[Proof]
     ) -> list[Proof]:
         """Delete from the mailbox what the archive proves it holds."""
-        held = self.intake.ledger.held(window)
+        proven = {each.ref.uid for each in proofs}
+        held = self.intake.ledger.held([each for each in window if each.uid not in proven])
         leaving = self.leaving(held)
         self.notes.kept(held, leaving, listing)
-        proven = {each.seq for each in proofs}
-        proofs += self.prove([each for each in leaving if each.seq not in proven], listing)
+        proofs += self.prove(leaving, listing)
         if not proofs:
             return []
         self.intake.check_sound()  # another mailbox may have met a failed fsync meanwhile

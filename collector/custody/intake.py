@@ -18,9 +18,12 @@ import structlog
 
 from collector.custody.adopt import adopt, unconfigured
 from collector.custody.checkpoints import Checkpoints
+from collector.custody.indexing import Indexing, Promise
+from collector.custody.rereading import Found, Rereading
 from collector.custody.sealing import Sealing
 from collector.domain.blob import BlobRef, Digest
 from collector.domain.custody import (
+    Indexed,
     LedgerEntry,
     PendingEntry,
     Proof,
@@ -29,7 +32,7 @@ from collector.domain.custody import (
     State,
 )
 from collector.domain.errors import ConfigError, CycleError
-from collector.domain.journal import JournalProfile, Unwrapped
+from collector.domain.journal import JournalProfile
 from collector.domain.mailbox import Fetched, Listing, Unfetched
 from collector.ledger.ledger import Ledger
 from collector.store.archive import Archive
@@ -45,18 +48,31 @@ NEVER = datetime.min.replace(tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class Arrived:
-    """A fetched message, when it came (UTC), and what it turned out to be."""
+    """A fetched message, when it came (UTC), and what the index shall hold of it."""
 
     fetched: Fetched
     fetched_at: datetime
-    unwrapped: Unwrapped
+    indexed: Indexed
+
+
+@dataclass(frozen=True, slots=True)
+class Promised:
+    """The same while it is being found out what the index shall hold."""
+
+    fetched: Fetched
+    fetched_at: datetime
+    indexed: Promise
+
+    def arrived(self) -> Arrived:
+        """Wait for it."""
+        return Arrived(self.fetched, self.fetched_at, self.indexed())
 
 
 @dataclass(frozen=True, slots=True)
 class HandedOver:
     """A batch as the server handed it over."""
 
-    arrived: list[Arrived]
+    promised: list[Promised]
     unfetched: list[Unfetched]
 
 
@@ -75,6 +91,8 @@ class Intake:
     Attributes:
         checkpoints: of the log; ``None``: nothing is signed.
         profile_of: what a mailbox of that name is configured to hold.
+        indexing: makes what the index shall hold of new messages.
+        rereading: reads back what is stored.
         level: ``False`` while the segments may hold entries the ledger does not
             name yet: at the start, and after a commit that failed.
     """
@@ -84,6 +102,8 @@ class Intake:
     archive: Archive
     checkpoints: Checkpoints | None = None
     profile_of: Callable[[str], JournalProfile] = unconfigured
+    indexing: Indexing = field(default_factory=Indexing)
+    rereading: Rereading = field(default_factory=Rereading)
     level: bool = field(default=False, init=False)
     _sealing: Sealing = field(init=False)
     _day_began: datetime = field(default=NEVER, init=False)
@@ -138,7 +158,7 @@ class Intake:
                 first_copies[receipt.digest] = (receipt.seq, blob)
             where = first_copies[receipt.digest][1]
             assert where is not None, "a duplicate follows its first copy"  # noqa: S101
-            pending.append(PendingEntry(receipt, where, each.unwrapped))
+            pending.append(PendingEntry(receipt, where, each.indexed))
         return pending
 
     def commit(self, pending: Sequence[PendingEntry]) -> list[LedgerEntry]:
@@ -146,6 +166,14 @@ class Intake:
         entries = self.ledger.commit(pending) if pending else []
         self.level = True
         return entries
+
+    def read_back(self, seqs: Sequence[int]) -> list[Found]:
+        """Return what medium and database hold of these entries now.
+
+        Raises:
+            IntegrityError: a row is missing or cannot be read.
+        """
+        return self.rereading.read(seqs, self.archive, self.ledger)
 
     def settle(self, listing: Listing, now: datetime) -> list[Settlement]:
         """Write down what the listing no longer shows; in a segment first, then in the ledger."""
@@ -214,7 +242,7 @@ class Intake:
 
 
 def _receipt(seq: int, arrived: Arrived, duplicate_of: int | None, now: datetime) -> Receipt:
-    fetched, unwrapped = arrived.fetched, arrived.unwrapped
+    fetched, indexed = arrived.fetched, arrived.indexed
     return Receipt(
         seq=seq,
         digest=fetched.raw.digest,
@@ -223,8 +251,8 @@ def _receipt(seq: int, arrived: Arrived, duplicate_of: int | None, now: datetime
         internal_date=fetched.announced.internal_date,
         fetched_at=arrived.fetched_at,
         committed_at=now,
-        kind=unwrapped.kind.value,
-        quarantined=unwrapped.quarantined,
+        kind=indexed.kind,
+        quarantined=indexed.quarantined,
         duplicate_of=duplicate_of,
         fetch_flags=fetched.flags,
     )

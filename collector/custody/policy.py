@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Generator, Iterable
 from datetime import datetime, timedelta
 
-from collector.custody.intake import Arrived, HandedOver
+from collector.custody.intake import HandedOver, Promised
 from collector.domain.custody import LedgerEntry, Policy, State, Verdict
 from collector.domain.errors import ConfigError, CycleError
 from collector.domain.mailbox import Unfetched
@@ -35,7 +35,7 @@ def verdict(entry: LedgerEntry, policy: Policy, now: datetime) -> Verdict:
 
 
 def batches(
-    answers: Iterable[Arrived | Unfetched], policy: Policy
+    answers: Iterable[Promised | Unfetched], policy: Policy
 ) -> Generator[HandedOver, None, None]:
     """Group what the server hands over into commits within the limits of ``policy``, in order.
 
@@ -52,16 +52,16 @@ def batches(
                 batch.unfetched.append(answer)
                 continue
             size_bytes = answer.fetched.raw.size_bytes
-            full = len(batch.arrived) >= policy.batch_messages_max
-            if batch.arrived and (full or batch_bytes + size_bytes > policy.batch_bytes_max):
+            full = len(batch.promised) >= policy.batch_messages_max
+            if batch.promised and (full or batch_bytes + size_bytes > policy.batch_bytes_max):
                 yield batch
                 batch, batch_bytes = HandedOver([], []), 0
-            batch.arrived.append(answer)
+            batch.promised.append(answer)
             batch_bytes += size_bytes
     except (CycleError, ConfigError) as error:
         failure = error
         batch.unfetched.clear()  # it was hardly their fault
-    if batch.arrived or batch.unfetched:
+    if batch.promised or batch.unfetched:
         yield batch
     if failure is not None:
         raise failure

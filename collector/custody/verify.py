@@ -6,38 +6,43 @@ fresh handles, never of what is remembered (integrity reference, 1.4 and 1.7).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
+from collector.custody.rereading import Found
 from collector.domain.custody import LedgerEntry, Proof
 from collector.domain.errors import IntegrityError
-from collector.ledger.ledger import Ledger
-from collector.store.archive import Archive
+from collector.ledger.encoding import entry_leaf
 
 
 def prove(
-    entries: Sequence[LedgerEntry], archive: Archive, ledger: Ledger, now: datetime
+    entries: Sequence[LedgerEntry],
+    read_back: Callable[[Sequence[int]], Sequence[Found]],
+    now: datetime,
 ) -> list[Proof]:
     """Return one proof for every entry, in their order.
+
+    Args:
+        entries: as they were committed.
+        read_back: reads what medium and database hold of entries, by ``seq``.
+        now: the present instant, in UTC.
 
     Raises:
         IntegrityError: a row is not what was committed, or the bytes read from
             the medium are not those the row names.  Nothing may be deleted then.
     """
-    rows = ledger.reread([entry.seq for entry in entries])
-    for entry, row in zip(entries, rows, strict=True):
-        if row.receipt != entry.receipt:  # its place may be another: a segment was sealed
+    found = read_back([entry.seq for entry in entries])
+    for entry, each in zip(entries, found, strict=True):
+        receipt = entry.receipt
+        if each.leaf != entry_leaf(receipt):  # its place may be another: a segment was sealed
             raise _broken(entry, "the ledger's row is not what was committed")
-        if (row.receipt.digest, row.receipt.size_bytes) != (row.blob.digest, row.blob.size_bytes):
+        if (each.blob_digest, each.blob_bytes) != (receipt.digest.hex, receipt.size_bytes):
             raise _broken(entry, "the ledger's receipt and location name different bytes")
-    found = {reread.blob: reread for reread in archive.reread([row.blob for row in rows])}
-    for row in rows:
-        reread = found.get(row.blob)
-        if reread is None or reread.digest != row.receipt.digest:
-            problem = reread.problem if reread else "it was not read"
-            raise _broken(row, problem or "its bytes have another digest")
+        if each.digest != receipt.digest.hex:
+            raise _broken(entry, each.problem or "its bytes have another digest")
     return [
-        Proof(row.seq, row.ref, row.receipt.digest, row.receipt.size_bytes, now) for row in rows
+        Proof(each.seq, each.ref, each.receipt.digest, each.receipt.size_bytes, now)
+        for each in entries
     ]
 
 

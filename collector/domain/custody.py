@@ -9,9 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import Enum
+from typing import Any
 
 from collector.domain.blob import BlobRef, Digest
-from collector.domain.journal import UNCONFIGURED, JournalProfile, Unwrapped
+from collector.domain.journal import UNCONFIGURED, JournalProfile
 from collector.domain.mailbox import MessageRef
 
 
@@ -65,13 +66,32 @@ class Receipt:
     fetch_flags: tuple[str, ...] = ()
 
 
+Values = tuple[Any, ...]
+"""Of one row, in the order of its columns."""
+
+
+@dataclass(frozen=True, slots=True)
+class Indexed:
+    """What the index shall hold of one message; made by ``ledger.indexing``.
+
+    Attributes:
+        kind, trust: values of ``Kind`` and ``Trust``.
+        tables: rows for each table of the index, without the number of the entry.
+    """
+
+    kind: str
+    quarantined: bool
+    trust: str
+    tables: tuple[tuple[Values, ...], ...]
+
+
 @dataclass(frozen=True, slots=True)
 class PendingEntry:
     """Durable in a segment, not yet named by the ledger."""
 
     receipt: Receipt
     blob: BlobRef
-    unwrapped: Unwrapped
+    indexed: Indexed
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,33 +7,25 @@ transaction.  ``states`` moves an entry on.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
-from itertools import chain
 from typing import Any
 
-from peewee import Model, fn
+from peewee import fn
 
 from collector.domain.blob import BlobRef, Digest
 from collector.domain.custody import LedgerEntry, PendingEntry, State
 from collector.domain.errors import IntegrityError
-from collector.domain.journal import Unwrapped
 from collector.domain.mailbox import MessageRef
-from collector.ledger import models
-from collector.ledger.database import VALUE, LedgerDatabase, Row, portions, values, written
+from collector.ledger.database import VALUE, LedgerDatabase, portions, values, written
 from collector.ledger.folders import count_states, ensure_folder, find_folder
-from collector.ledger.limits import within_limits
+from collector.ledger.indexing import insert_index
 from collector.ledger.models import Entry, Folder, Receipt, SetAside
 from collector.ledger.rows import (
     decode_blob,
     decode_entry,
     entry_row,
-    envelope_row,
-    flag_rows,
-    nested_rows,
-    original_rows,
     receipt_row,
-    recipient_rows,
 )
 from collector.ledger.traffic import add_traffic
 
@@ -55,13 +47,6 @@ _FORGET_SET_ASIDE = written(
     SetAside.delete().where(
         SetAside.folder == VALUE, SetAside.uidvalidity == VALUE, SetAside.uid == VALUE
     )
-)
-
-LISTS: tuple[tuple[type[Model], Callable[[int, Unwrapped], Iterator[Row]]], ...] = (
-    (models.NestedEnvelope, nested_rows),
-    (models.Recipient, recipient_rows),
-    (models.Original, original_rows),
-    (models.Flag, flag_rows),
 )
 
 
@@ -185,7 +170,7 @@ def insert(
     folders = [ids[each.receipt.ref.mailbox] for each in pending]
     database.insert(Entry, map(entry_row, pending, folders))
     database.insert(Receipt, map(receipt_row, (each.receipt for each in pending), folders))
-    _insert_unwrapped(database, pending)
+    insert_index(database, ((each.receipt.seq, each.indexed) for each in pending))
     refs = [each.receipt.ref for each in pending]
     gone = ((folder, ref.uidvalidity, ref.uid) for folder, ref in zip(folders, refs, strict=True))
     database.each(_FORGET_SET_ASIDE, gone)
@@ -200,15 +185,6 @@ def _refuse_unfit(expected: int, pending: PendingEntry, *, gaps: bool) -> None:
         raise broken(f"entry {expected} should come next", receipt.seq)
     if (receipt.digest, receipt.size_bytes) != (blob.digest, blob.size_bytes):
         raise broken("a receipt and its location name different bytes", receipt.seq)
-
-
-def _insert_unwrapped(database: LedgerDatabase, pending: Sequence[PendingEntry]) -> None:
-    kept = [(each.receipt.seq, within_limits(each.unwrapped)) for each in pending]
-    messages = [each.unwrapped.message_digest(each.receipt.digest) for each in pending]
-    rows = (envelope_row(*each, message) for each, message in zip(kept, messages, strict=True))
-    database.insert(models.Envelope, rows)
-    for table, rows_of in LISTS:
-        database.insert(table, chain.from_iterable(rows_of(*each) for each in kept))
 
 
 def refuse_missing(seqs: Iterable[int], found: Mapping[int, Any]) -> None:

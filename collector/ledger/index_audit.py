@@ -20,7 +20,7 @@ from collector.domain.errors import IntegrityError
 from collector.domain.journal import Unwrapped
 from collector.ledger import models
 from collector.ledger.database import LedgerDatabase, Row, values, written
-from collector.ledger.entries import LISTS
+from collector.ledger.indexing import LISTS
 from collector.ledger.limits import within_limits
 from collector.ledger.rows import envelope_row
 

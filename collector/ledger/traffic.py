@@ -78,8 +78,8 @@ def add_traffic(
         taken = sums[folder, hour_of(receipt.committed_at)]
         taken.collected += 1
         taken.quarantined += receipt.quarantined
-        taken.unverified += each.unwrapped.trust is Trust.UNVERIFIED
-        taken.conflicting += each.unwrapped.trust is Trust.CONFLICTING
+        taken.unverified += each.indexed.trust == Trust.UNVERIFIED.value
+        taken.conflicting += each.indexed.trust == Trust.CONFLICTING.value
         taken.raw_bytes += receipt.size_bytes
         taken.stored_bytes += 0 if receipt.duplicate_of else each.blob.stored_bytes
     database.each(_ADD, (_row(*key, each) for key, each in sums.items()))

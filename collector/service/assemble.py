@@ -6,7 +6,7 @@ Rule: one process at a time writes an archive; any number may read it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -16,7 +16,9 @@ import structlog
 from collector import __version__
 from collector.config import MailboxSettings, Settings, shown_settings
 from collector.custody.derivation import Derivation
+from collector.custody.indexing import Indexing
 from collector.custody.intake import Intake
+from collector.custody.rereading import Rereading
 from collector.custody.watch import utc_now
 from collector.domain.custody import Policy
 from collector.domain.errors import ConfigError, CycleError
@@ -78,7 +80,13 @@ def open_house(settings: Settings, person: Person | None = None) -> Iterator[Hou
         CycleError: another process has it.
     """
     root = settings.archive.path
-    with ArchiveWriter.open(root) as writer:
+    derivation = derivation_of(settings)
+    profiles = list(dict.fromkeys(derivation.profiles.values()))
+    with (
+        closing(Rereading.beside(root, root / LEDGER)) as rereading,  # forks, both: they
+        closing(Indexing.beside(profiles)) as indexing,  # inherit next to nothing
+        ArchiveWriter.open(root) as writer,
+    ):
         archive = Archive(root)
         # Without a segment there is nothing a ledger could have named, so one may be made.
         create = not archive.segments()
@@ -88,8 +96,14 @@ def open_house(settings: Settings, person: Person | None = None) -> Iterator[Hou
         try:
             with ledger.session():
                 recovered = writer.recover(ledger.last_blob())
-                derivation = derivation_of(settings)
-                intake = Intake(writer, ledger, archive, profile_of=derivation.profile_of)
+                intake = Intake(
+                    writer,
+                    ledger,
+                    archive,
+                    profile_of=derivation.profile_of,
+                    indexing=indexing,
+                    rereading=rereading,
+                )
                 house = House(archive, ledger, intake, person or person_of())
                 from_seq = ledger.last_seq() + 1
                 with suppress(CycleError, ConfigError), intake.turn():
@@ -104,6 +118,7 @@ def open_house(settings: Settings, person: Person | None = None) -> Iterator[Hou
                 yield house
                 house.intake.attest(utc_now())
         finally:
+            rereading.close()  # first: who closes a ledger last tidies it up
             ledger.close()
 
 

@@ -16,11 +16,12 @@ from throwaway import free_ports
 
 from collector.cli import outcome
 from collector.config import load
+from collector.custody.indexing import index
 from collector.custody.intake import Arrived
 from collector.custody.watch import utc_now
 from collector.domain.blob import RawBytes
+from collector.domain.journal import UNCONFIGURED
 from collector.domain.mailbox import Announced, Fetched, MailboxId, MessageRef
-from collector.formats.unwrap import unwrap
 from collector.service.assemble import open_house
 from collector.telemetry import configure
 
@@ -38,7 +39,7 @@ def archived(collector: Collector) -> Collector:
         for uid in range(1, ENTRIES + 1):
             raw = RawBytes(b"Subject: %d\r\n\r\nbody\r\n" % uid)
             announced = Announced(MessageRef(INBOX, 7, uid), None, NOW)
-            arrived.append(Arrived(Fetched(announced, raw), NOW, unwrap(raw)))
+            arrived.append(Arrived(Fetched(announced, raw), NOW, index(raw, UNCONFIGURED)))
         with house.intake.turn():
             house.intake.commit(house.intake.store(arrived, NOW))
     return collector

@@ -3,51 +3,14 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
-from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from rooms import NOW, collect, opened
 
-from collector.custody.intake import Arrived, Intake
 from collector.custody.sealing import SEGMENTS_MAX
 from collector.custody.verify import prove
-from collector.domain.blob import RawBytes
-from collector.domain.custody import LedgerEntry
 from collector.domain.errors import IntegrityError
-from collector.domain.journal import Kind, Unwrapped
-from collector.domain.mailbox import Announced, Fetched, MailboxId, MessageRef
-from collector.ledger.ledger import Ledger
-from collector.store.archive import Archive
-from collector.store.durable import sync_directory
-from collector.store.writer import ArchiveWriter
-
-NOW = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
-
-
-@contextmanager
-def opened(root: Path) -> Iterator[Intake]:
-    """Open the rooms of an archive as a process does."""
-    with ArchiveWriter.open(root) as writer:
-        path = root / "ledger.db"
-        ledger = Ledger.open(path, create=not path.exists(), sync_directory=sync_directory)
-        with ledger.session():
-            yield Intake(writer, ledger, Archive(root))
-        ledger.close()
-
-
-def collect(intake: Intake, *raws: bytes) -> list[LedgerEntry]:
-    """Store and commit one batch."""
-    with intake.turn():
-        first = intake.ledger.last_seq() + 1
-        arrived = [_arrived(uid, raw) for uid, raw in enumerate(raws, first)]
-        return intake.commit(intake.store(arrived, NOW))
-
-
-def _arrived(uid: int, raw: bytes) -> Arrived:
-    ref = MessageRef(MailboxId("journal", "INBOX"), 1, uid)
-    return Arrived(Fetched(Announced(ref, len(raw), NOW), RawBytes(raw)), NOW, Unwrapped(Kind.COPY))
 
 
 def sealing_file(root: Path) -> list[Path]:
@@ -65,14 +28,14 @@ def test_a_cycle_goes_on_while_a_segment_is_sealed(scratch: Path) -> None:
         while not sealing_file(scratch):
             pass
         entries = collect(intake, b"new mail")
-        assert len(prove(entries, intake.archive, intake.ledger, NOW)) == 1
+        assert len(prove(entries, intake.read_back, NOW)) == 1
         assert sealing_file(scratch)  # it had not ended by then
         intake.finish_sealing(lambda: False)
         assert [each.blob.segment for each in intake.ledger.entries()] == [
             "000001.sealed",
             "000002",
         ]
-        proofs = prove(before, intake.archive, intake.ledger, NOW)  # read before, proven after
+        proofs = prove(before, intake.read_back, NOW)  # read before, proven after
         assert len(proofs) == 1
         (sealed,) = intake.ledger.events(names=["segment.sealed"])
         assert (sealed.keys["segment"], sealed.keys["raw_bytes"]) == ("000001.sealed", 40_000_000)

@@ -67,7 +67,7 @@ def proof_without_reading() -> None:
     from collector.custody import cycle
     from collector.domain.custody import Proof
 
-    def prove(entries, _archive, _ledger, now):
+    def prove(entries, _read_back, now):
         return [
             Proof(each.seq, each.ref, each.receipt.digest, each.receipt.size_bytes, now)
             for each in entries

@@ -38,6 +38,7 @@ from collector.domain.mailbox import Listing, MailboxId, MessageRef
 from collector.ledger import log
 from collector.ledger.database import LedgerDatabase
 from collector.ledger.encoding import stored_entry_leaf
+from collector.ledger.indexing import indexed
 from collector.ledger.ledger import Ledger
 from collector.store.durable import sync_directory
 
@@ -69,7 +70,8 @@ def pending(seq: int, mailbox: MailboxId, recipients_count: int) -> PendingEntry
     originals = (Original(1500, 20000, digest_of(-seq)),)
     receipt = Receipt(seq, digest_of(seq), 22000, ref, NOW, NOW, NOW, "exchange", quarantined=False)
     blob = BlobRef("000123", seq * 5000, 5000, 0, 22000, receipt.digest, 5000)
-    return PendingEntry(receipt, blob, Unwrapped(Kind.EXCHANGE, envelope, originals))
+    unwrapped = Unwrapped(Kind.EXCHANGE, envelope, originals)
+    return PendingEntry(receipt, blob, indexed(unwrapped, receipt.digest))
 
 
 def cpu_s(action: Callable[[], Any], runs: int = 1) -> float:

@@ -20,6 +20,7 @@ from collector.domain.journal import (
     Unwrapped,
 )
 from collector.domain.mailbox import Listing, MailboxId, MessageRef
+from collector.ledger.indexing import indexed
 from collector.ledger.ledger import Ledger
 
 NOW = datetime(2026, 3, 4, 5, 6, 7, 89, tzinfo=UTC)
@@ -88,7 +89,7 @@ def pending_of(
     )
     place = duplicate_of or seq
     blob = BlobRef("000001", 1000 * place, 500, 10, len(raw), digest, 250)
-    return PendingEntry(receipt, blob, unwrapped)
+    return PendingEntry(receipt, blob, indexed(unwrapped, digest))
 
 
 def commit(ledger: Ledger, count: int, **keys) -> list[LedgerEntry]:

@@ -26,6 +26,7 @@ from collector.domain.journal import (
 )
 from collector.domain.mailbox import MailboxId, MessageRef
 from collector.ledger import encoding, rows
+from collector.ledger.indexing import indexed
 
 texts = st.text(
     st.characters(codec=None) | st.sampled_from("\x00\x1a\ud800\udfff\n0a"), max_size=20
@@ -130,7 +131,7 @@ def test_the_figures_of_a_cycle_come_back(summary: Summary) -> None:
 @given(receipts, blobs)
 def test_an_entry_comes_back_from_its_rows(receipt: Receipt, blob: BlobRef) -> None:
     """Rows of entries, receipts and folders together are the entry."""
-    pending = PendingEntry(receipt, blob, REPORT)
+    pending = PendingEntry(receipt, blob, indexed(REPORT, receipt.digest))
     names = {
         "mailbox": encoding.encode_text(receipt.ref.mailbox.name),
         "folder": encoding.encode_text(receipt.ref.mailbox.folder),

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
+from collector.custody.indexing import index
 from collector.custody.intake import Arrived
 from collector.domain.blob import RawBytes
 from collector.domain.mailbox import Announced, Fetched, MailboxId, MessageRef
-from collector.formats.unwrap import unwrap
 from collector.service.assemble import House
 
 NOW = datetime(2026, 3, 4, 5, 6, 7, 89, tzinfo=UTC)
@@ -22,7 +22,7 @@ def arrivals(house: House, first_uid: int, contents: Sequence[bytes]) -> list[Ar
     for uid, content in enumerate(contents, first_uid):
         raw = RawBytes(content)
         announced = Announced(MessageRef(INBOX, 7, uid), None, NOW)
-        arrived.append(Arrived(Fetched(announced, raw), NOW, unwrap(raw, profile)))
+        arrived.append(Arrived(Fetched(announced, raw), NOW, index(raw, profile)))
     return arrived
 
 

@@ -15,11 +15,12 @@ from evidence_authority import Authority, serve
 from smtp_server import SmtpServer
 
 from collector.config import Settings, load
+from collector.custody.indexing import index
 from collector.custody.intake import Arrived
 from collector.custody.watch import utc_now
 from collector.domain.blob import RawBytes
+from collector.domain.journal import UNCONFIGURED
 from collector.domain.mailbox import Announced, Fetched, MailboxId, MessageRef
-from collector.formats.unwrap import unwrap
 from collector.service.assemble import open_house
 from collector.service.evidence import known_keys
 from collector.service.outside import outside_jobs
@@ -41,7 +42,7 @@ def archived(collector: Collector) -> Collector:
             for uid in uids:
                 raw = RawBytes(b"Subject: %d\r\n\r\nbody\r\n" % uid)
                 announced = Announced(MessageRef(INBOX, 7, uid), None, NOW)
-                arrived.append(Arrived(Fetched(announced, raw), NOW, unwrap(raw)))
+                arrived.append(Arrived(Fetched(announced, raw), NOW, index(raw, UNCONFIGURED)))
             with house.intake.turn():
                 house.intake.commit(house.intake.store(arrived, NOW))
             house.intake.attest(NOW)

@@ -10,13 +10,14 @@ from pathlib import Path
 import pytest
 
 from collector.config import Settings, load
+from collector.custody.indexing import index
 from collector.custody.intake import Arrived
 from collector.domain.blob import RawBytes
 from collector.domain.custody import Settlement, State
 from collector.domain.errors import CycleError
 from collector.domain.evidence import Event
+from collector.domain.journal import UNCONFIGURED
 from collector.domain.mailbox import Announced, Fetched, MailboxId, MessageRef
-from collector.formats.unwrap import unwrap
 from collector.service.assemble import House, open_house, open_reading
 from collector.service.rebuild import rebuild
 
@@ -38,7 +39,7 @@ def take(house: House, first_uid: int, count: int) -> None:
     for uid in range(first_uid, first_uid + count):
         raw = RawBytes(b"Subject: %d\r\n\r\nbody\r\n" % uid)
         announced = Announced(MessageRef(INBOX, 7, uid), None, NOW)
-        arrived.append(Arrived(Fetched(announced, raw), NOW, unwrap(raw)))
+        arrived.append(Arrived(Fetched(announced, raw), NOW, index(raw, UNCONFIGURED)))
     with house.intake.turn():
         house.intake.commit(house.intake.store(arrived, NOW))
 

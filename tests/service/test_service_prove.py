@@ -13,11 +13,12 @@ from collector_program import Collector
 
 from collector.config import Settings, load
 from collector.custody.anchored import Anchored
+from collector.custody.indexing import index
 from collector.custody.intake import Arrived
 from collector.domain.blob import RawBytes
+from collector.domain.journal import UNCONFIGURED
 from collector.domain.mailbox import Announced, Fetched, MailboxId, MessageRef
 from collector.evidence.note import VerifierKey
-from collector.formats.unwrap import unwrap
 from collector.service.assemble import open_house, open_reading
 from collector.service.evidence import known_keys
 
@@ -42,7 +43,7 @@ def archived(collector: Collector) -> tuple[Collector, Settings]:
             for uid in range(first, first + count):
                 announced = Announced(MessageRef(INBOX, 7, uid), None, NOW)
                 raw = RawBytes(raw_of(uid))
-                arrived.append(Arrived(Fetched(announced, raw), NOW, unwrap(raw)))
+                arrived.append(Arrived(Fetched(announced, raw), NOW, index(raw, UNCONFIGURED)))
             with house.intake.turn():
                 house.intake.commit(house.intake.store(arrived, NOW))
             house.intake.attest(NOW)

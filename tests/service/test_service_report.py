@@ -12,13 +12,14 @@ from collector_program import Collector
 from sample_mail import mixed, plain
 
 from collector.config import load
+from collector.custody.indexing import index
 from collector.custody.intake import Arrived
 from collector.custody.verify import prove
 from collector.domain.blob import RawBytes
 from collector.domain.custody import Settlement, State
 from collector.domain.errors import MessageError
+from collector.domain.journal import UNCONFIGURED
 from collector.domain.mailbox import Announced, Fetched, Listing, MailboxId, MessageRef
-from collector.formats.unwrap import unwrap
 from collector.service.assemble import open_house
 from collector.service.report_words import WORDS, Language
 
@@ -43,12 +44,12 @@ def archived(collector: Collector) -> Collector:
             house.ledger.observe(Listing(INBOX, 7, 200, (hour, 150)), at)
             raw = RawBytes(b"Subject: %d\r\n\r\nbody\r\n" % number)
             announced = Announced(MessageRef(INBOX, 7, hour), None, at - timedelta(minutes=5))
-            arrived = [Arrived(Fetched(announced, raw), at, unwrap(raw))]
+            arrived = [Arrived(Fetched(announced, raw), at, index(raw, UNCONFIGURED))]
             with house.intake.turn():
                 entries = house.intake.commit(house.intake.store(arrived, at))
             if number == 2:
                 house.ledger.clear(
-                    prove(entries, house.archive, house.ledger, at + timedelta(minutes=10))
+                    prove(entries, house.intake.read_back, at + timedelta(minutes=10))
                 )
         fates = (State.VANISHED, State.EXPUNGED, State.SUPERSEDED)
         house.ledger.settle([Settlement(seq, fate, None, DAY) for seq, fate in enumerate(fates, 1)])

@@ -20,9 +20,10 @@ BEGIN = """
 import random, sys
 from datetime import UTC, datetime
 from pathlib import Path
+from collector.custody.indexing import index
 from collector.custody.intake import Arrived, Intake
 from collector.domain.blob import RawBytes
-from collector.domain.journal import Kind, Unwrapped
+from collector.domain.journal import UNCONFIGURED
 from collector.domain.mailbox import Announced, Fetched, MailboxId, MessageRef
 from collector.ledger.ledger import Ledger
 from collector.store.archive import Archive
@@ -39,7 +40,8 @@ NOW = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
 def arrived(uid, raw):
     ref = MessageRef(MailboxId("journal", "INBOX"), 1, uid)
     announced = Announced(ref, len(raw), NOW)
-    return Arrived(Fetched(announced, RawBytes(raw)), NOW, Unwrapped(Kind.COPY))
+    raw = RawBytes(raw)
+    return Arrived(Fetched(announced, raw), NOW, index(raw, UNCONFIGURED))
 """
 FILL = (
     BEGIN

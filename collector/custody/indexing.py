@@ -115,8 +115,8 @@ class Indexing:
             if not portion.was_sent:
                 with self._sending:
                     self._send(portion)
-            while portion in self._asked:
-                self._receive(lambda: portion.indexed is not None)
+            while portion.is_asked:
+                self._receive(lambda: not portion.is_asked)
         if portion.indexed is None:  # nobody answers any more
             portion.indexed = [index(raw, portion.profile) for raw in portion.raws]
         return portion.indexed[place]
@@ -125,15 +125,16 @@ class Indexing:
         """Hand a portion over, once; wait until there is room for it."""
         if portion.was_sent or not portion.raws:
             return
-        portion.was_sent = True
         while self._worker and not self._free:
             self._receive(lambda: bool(self._free))
         worker, area = self._worker, self._area
         if worker is None or area is None:
+            portion.was_sent = True
             return
         portion.offset = self._free.popleft()
         parts = _laid_out(area, portion)
         self._asked.append(portion)
+        portion.is_asked = portion.was_sent = True
         try:
             worker.send((portion.offset, parts, self._profiles[portion.profile]))
         except WorkerGoneError:
@@ -151,17 +152,18 @@ class Indexing:
             except WorkerGoneError:
                 self._end(Worker.lost)
                 return
-            portion = self._asked[0]
+            portion = self._asked.popleft()
             portion.indexed = [Indexed(*each) for each in answers]
-            portion.raws.clear()  # they are stored by then, and need no memory
+            portion.is_asked = False
+            portion.raws.clear()  # they need no memory here
             self._free.append(portion.offset)
-            self._asked.popleft()
 
     def _end(self, end: Callable[[Worker[_Request, _Answer]], None]) -> None:
         worker, self._worker = self._worker, None
-        self._asked.clear()
         if worker is not None:
             end(worker)
+        while self._asked:
+            self._asked.popleft().is_asked = False
 
 
 class Messages:
@@ -194,6 +196,8 @@ class _Portion:
 
     Attributes:
         offset: of its slot.
+        was_sent: nothing is put to it any more; set once it is known who indexes it.
+        is_asked: the other process is to answer.
         indexed: what the index shall hold of each, once it is known.
     """
 
@@ -202,6 +206,7 @@ class _Portion:
     size_bytes: int = 0
     offset: int = 0
     was_sent: bool = False
+    is_asked: bool = False
     indexed: list[Indexed] | None = None
 
     def takes(self, raw: RawMessage) -> bool:

@@ -97,14 +97,21 @@ class Worker(Generic[Request, Answer]):
         return answer
 
     def lost(self) -> None:
-        """Log that it is gone, and clear up; instead of ``close``."""
+        """Log that it is gone, and see to it that it is; instead of ``close``.
+
+        The pipes are closed when the last thread has let go of this object: a number of a
+        file that was closed while another thread writes to it could be that of a segment.
+        """
         log.warning("worker.lost", error="it has ended, or did not answer")
-        self.close()
+        self._end()
 
     def close(self) -> None:
-        """End the process, whatever it is doing; call it once."""
+        """End the process, whatever it is doing; once, when no thread uses it any more."""
         self._requests.close()
         self._answers.close()
+        self._end()
+
+    def _end(self) -> None:
         with suppress(ProcessLookupError):
             os.kill(self.pid, signal.SIGKILL)
         with suppress(ChildProcessError):

@@ -31,7 +31,8 @@ Written by `make bench`; do not edit. How to read it:
   medians of the rounds, and a ratio compares two runs of one round.
 - Wall time is from the start of a process to its end, CPU time user and system. Dovecot runs on the
   same machine, shares its cores, and syncs nothing: it stands for a remote server.
-- Peak memory is that of the largest process of a program; nothing reads smaller than about 13 MB,
+- Peak memory is that of the largest process of a program, but where it is said to be that of all
+  together: then what they share counts once.  Nothing reads smaller than about 13 MB,
   the process that starts them.
 - Others' CPU is the share of all cores that neither the program nor Dovecot took. Where it is more
   than a few percent, the wall times are too long, and only the ratios are worth something.

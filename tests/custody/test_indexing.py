@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import random
 import signal
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from queue import SimpleQueue
 
 import pytest
 from hypothesis import given, settings
@@ -15,7 +17,7 @@ from hypothesis import strategies as st
 from sample_mail import plain, report
 
 from collector.custody import indexing
-from collector.custody.indexing import SLOT_BYTES, Indexing, index
+from collector.custody.indexing import PORTION_BYTES_MIN, SLOT_BYTES, Indexing, index
 from collector.domain.blob import RawBytes
 from collector.domain.journal import UNCONFIGURED, JournalFormat, JournalProfile
 
@@ -80,6 +82,26 @@ def test_a_promise_can_be_kept_while_more_is_added(beside: Indexing) -> None:
     taken = beside.begin(UNCONFIGURED)
     for raw in messages(80, 5):
         assert taken.add(raw)() == index(raw, UNCONFIGURED)
+
+
+def test_what_is_being_handed_over_can_be_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One thread hands over what another one wants already, however long it takes to."""
+    monkeypatch.setattr(indexing, "_laid_out", _slowly_laid_out)
+    raws = [RawBytes(plain(number, PORTION_BYTES_MIN // 3)) for number in range(150)]
+    promises: SimpleQueue = SimpleQueue()
+    with closing(Indexing.beside(PROFILES)) as made, ThreadPoolExecutor(1) as threads:
+        taken = made.begin(UNCONFIGURED)
+        monkeypatch.setattr(indexing, "index", _mistaken)  # it is not to be done twice
+        kept = threads.submit(lambda: [promises.get()() for _ in raws])
+        for raw in raws:
+            promises.put(taken.add(raw))
+        assert made.worker_pid
+        assert kept.result() == [index(raw, UNCONFIGURED) for raw in raws]
+
+
+def _slowly_laid_out(area, portion, laid_out=indexing._laid_out):
+    time.sleep(0.003)
+    return laid_out(area, portion)
 
 
 @pytest.mark.parametrize("after", [0, 1, 7, 30, 59])

@@ -1,0 +1,53 @@
+"""Memory of a program with all its processes, what they share counted once.
+
+Rule: a run of its own; looking takes time, so it is never one whose time is measured.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from bench_process import RunError, start
+
+LOOK_S = 0.05
+
+
+def peak_together_mb(command: Sequence[str], work: Path) -> float:
+    """Run a program in ``work`` to its end; return the largest sum seen, in MB.
+
+    Of each process its proportional share (proc_pid_smaps_rollup(5)).
+
+    Raises:
+        RunError: it failed.
+    """
+    process = start(command, work)
+    peak_kb = 0
+    while process.poll() is None:
+        peak_kb = max(peak_kb, sum(map(_share_kb, _tree(process.pid))))
+        time.sleep(LOOK_S)
+    if process.returncode:
+        raise RunError(f"exit {process.returncode}")
+    return peak_kb / 1024
+
+
+def _tree(pid: int) -> Iterator[int]:
+    """Yield a process and all that it has started and that are there."""
+    yield pid
+    for task in Path(f"/proc/{pid}/task").glob("*/children"):
+        try:
+            children = task.read_text(encoding="ascii").split()
+        except OSError:  # it has ended meanwhile
+            continue
+        for child in map(int, children):
+            yield from _tree(child)
+
+
+def _share_kb(pid: int) -> int:
+    try:
+        text = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii")
+    except OSError:  # it has ended meanwhile
+        return 0
+    found = [line.split()[1] for line in text.splitlines() if line.startswith("Pss:")]
+    return int(found[0]) if found else 0

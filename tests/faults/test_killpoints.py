@@ -75,6 +75,8 @@ def test_every_step_that_matters_is_a_point(
         ("mkdir", "segments"),
     } <= killed
     assert {each.call.name for each in found.points} - {"write"} <= set(CALLS)
+    beside = {(each.call.name, each.call.where) for each in found.points if each.call.thread < 0}
+    assert ("pread64", "segments/000001.tar.zst") in beside  # what reads back is a process
 
 
 def test_the_forked_program_is_the_installed_one(

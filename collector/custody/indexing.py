@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from mmap import mmap
-from threading import Lock, RLock
+from threading import Lock
 from typing import Any, cast
 
 from collector.custody.worker import Worker, WorkerGoneError
@@ -62,7 +62,7 @@ class Indexing:
         self._area: mmap | None = None
         self._free: deque[int] = deque()
         self._asked: deque[_Portion] = deque()
-        self._sending = RLock()
+        self._sending = Lock()
         self._receiving = Lock()
 
     @classmethod
@@ -92,10 +92,14 @@ class Indexing:
         with self._receiving:
             self._end(Worker.close)
 
-    def takes(self, raw: RawMessage, profile: JournalProfile) -> bool:
-        """Say whether the other process is there, and for such messages."""
+    def knows(self, profile: JournalProfile) -> bool:
+        """Say whether the other process was made for mailboxes that are configured so."""
+        return profile in self._profiles
+
+    def takes(self, raw: RawMessage) -> bool:
+        """Say whether the other process is there, and such a message can be handed over."""
         small = type(raw) is RawBytes and raw.size_bytes <= SLOT_BYTES
-        return self._worker is not None and small and profile in self._profiles
+        return self._worker is not None and small
 
     def add(self, portion: _Portion, raw: RawMessage) -> tuple[_Portion, Promise]:
         """Put a message to a portion, or into one of its own when there is no more room."""
@@ -175,6 +179,7 @@ class Messages:
 
     def __init__(self, indexing: Indexing, profile: JournalProfile) -> None:
         self._indexing = indexing
+        self._is_known = indexing.knows(profile)
         self._portion = _Portion(profile)
 
     def add(self, raw: RawMessage) -> Promise:
@@ -183,7 +188,7 @@ class Messages:
         Raises:
             CollectorError: the bytes cannot be read.
         """
-        if not self._indexing.takes(raw, self._portion.profile):
+        if not self._is_known or not self._indexing.takes(raw):
             value = index(raw, self._portion.profile)
             return lambda: value
         self._portion, promise = self._indexing.add(self._portion, raw)

@@ -29,6 +29,7 @@ class Found(NamedTuple):
 
     Attributes:
         leaf: of the receipt in the ledger's row.
+        segment: where the row says the bytes lie now.
         blob_digest: hexadecimal, of the bytes that the row's location names.
         blob_bytes: their length there.
         digest: hexadecimal, of the bytes that lie there; ``None`` when they cannot be read.
@@ -36,6 +37,7 @@ class Found(NamedTuple):
     """
 
     leaf: bytes
+    segment: str
     blob_digest: str
     blob_bytes: int
     digest: str | None
@@ -55,8 +57,8 @@ def read_back(seqs: Sequence[int], archive: Archive, ledger: Ledger) -> list[Fou
         reread = rereads.get(row.blob)
         digest = reread.digest.hex if reread and reread.digest else None
         problem = reread.problem if reread else "it was not read"
-        leaf = entry_leaf(row.receipt)
-        found.append(Found(leaf, row.blob.digest.hex, row.blob.size_bytes, digest, problem))
+        blob, leaf = row.blob, entry_leaf(row.receipt)
+        found.append(Found(leaf, blob.segment, blob.digest.hex, blob.size_bytes, digest, problem))
     return found
 
 

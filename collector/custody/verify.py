@@ -35,20 +35,20 @@ def prove(
     for entry, each in zip(entries, found, strict=True):
         receipt = entry.receipt
         if each.leaf != entry_leaf(receipt):  # its place may be another: a segment was sealed
-            raise _broken(entry, "the ledger's row is not what was committed")
+            raise _broken(entry, each, "the ledger's row is not what was committed")
         if (each.blob_digest, each.blob_bytes) != (receipt.digest.hex, receipt.size_bytes):
-            raise _broken(entry, "the ledger's receipt and location name different bytes")
+            raise _broken(entry, each, "the ledger's receipt and location name different bytes")
         if each.digest != receipt.digest.hex:
-            raise _broken(entry, each.problem or "its bytes have another digest")
+            raise _broken(entry, each, each.problem or "its bytes have another digest")
     return [
         Proof(each.seq, each.ref, each.receipt.digest, each.receipt.size_bytes, now)
         for each in entries
     ]
 
 
-def _broken(entry: LedgerEntry, problem: str) -> IntegrityError:
+def _broken(entry: LedgerEntry, found: Found, problem: str) -> IntegrityError:
     return IntegrityError(
         f"the stored copy could not be proven: {problem}",
-        subject=f"seq {entry.seq}, {entry.receipt.digest}, segment {entry.blob.segment}",
+        subject=f"seq {entry.seq}, {entry.receipt.digest}, segment {found.segment}",
         hint="nothing is deleted; run `collector verify` and look at the disk before restarting",
     )

@@ -5,11 +5,13 @@ Rule: a run of its own; looking takes time, so it is never one whose time is mea
 
 from __future__ import annotations
 
+import os
+import signal
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from bench_process import RunError, start
+from bench_process import RUN_S_MAX, SAID_BYTES_MAX, RunError, said, start
 
 LOOK_S = 0.05
 
@@ -20,15 +22,18 @@ def peak_together_mb(command: Sequence[str], work: Path) -> float:
     Of each process its proportional share (proc_pid_smaps_rollup(5)).
 
     Raises:
-        RunError: it failed.
+        RunError: it failed, or took longer than ``RUN_S_MAX``.
     """
     process = start(command, work)
+    until_s = time.monotonic() + RUN_S_MAX
     peak_kb = 0
     while process.poll() is None:
+        if time.monotonic() > until_s:
+            os.killpg(process.pid, signal.SIGKILL)
         peak_kb = max(peak_kb, sum(map(_share_kb, _tree(process.pid))))
         time.sleep(LOOK_S)
     if process.returncode:
-        raise RunError(f"exit {process.returncode}")
+        raise RunError(f"{command[0]}: exit {process.returncode}: {said(work)[-SAID_BYTES_MAX:]}")
     return peak_kb / 1024
 
 

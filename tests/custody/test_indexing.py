@@ -125,7 +125,7 @@ def test_when_it_is_killed_the_same_is_done_here(
     assert [words for words, _ in told] == [("worker.lost",)]
 
 
-def test_a_mistake_in_there_is_one_here(beside: Indexing, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_mistake_in_there_is_one_here(monkeypatch: pytest.MonkeyPatch) -> None:
     """The answer that ended the other process is looked for once more where it can be told."""
     monkeypatch.setattr(indexing, "index", _mistaken)
     with closing(Indexing.beside(PROFILES)) as made:

@@ -22,7 +22,6 @@ import collector
 HERE = Path(__file__).resolve().parent
 REPOSITORY = Path(collector.__file__).resolve().parent.parent
 RUN_S_MAX = 90
-KILLED = -signal.SIGKILL
 
 
 @dataclass(frozen=True, slots=True)

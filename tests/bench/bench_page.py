@@ -38,7 +38,7 @@ Written by `make bench`; do not edit. How to read it:
   than a few percent, the wall times are too long, and only the ratios are worth something.
 - Bare C and bare Python do nothing but the stages: fetch, SHA-256, zstd 3, append with one
   fdatasync for 8 MiB, read back without page cache, delete. They have no ledger, read no report,
-  and lose mail in a crash. The collector compresses at level 1 in frames of at most 4 MB, and at
+  and lose mail in a crash. The collector compresses at level -1 in frames of at most 4 MB, and at
   level 5 with a deeper search (docs/adr/0006) when it seals.
 """
 

@@ -12,8 +12,10 @@ import typer
 import collector.cli
 from collector.cli.main import COMMANDS, app
 
-HEAVY = ("apscheduler", "cryptography.x509", "http.client", "rfc3161_client", "urllib.request")
-"""What `run`, `verify` and `check-proof` need, and collecting does not."""
+HEAVY = (
+    "apscheduler", "cryptography.x509", "http.client", "rfc3161_client", "rich", "urllib.request",
+)  # fmt: skip
+"""What `run`, `verify`, `check-proof` and terminals need, and collecting does not."""
 LATER = ("asyncio", "collector.config", "collector.ledger", "peewee", "pydantic", "structlog")
 """What commands need, and printing the version does not."""
 

@@ -19,7 +19,6 @@ from typing import NamedTuple
 
 from collector.custody.worker import Worker, WorkerGoneError
 from collector.ledger.database import LedgerDatabase
-from collector.ledger.encoding import entry_leaf
 from collector.ledger.ledger import Ledger
 from collector.store.archive import Archive
 
@@ -57,8 +56,8 @@ def read_back(seqs: Sequence[int], archive: Archive, ledger: Ledger) -> list[Fou
         reread = rereads.get(row.blob)
         digest = reread.digest.hex if reread and reread.digest else None
         problem = reread.problem if reread else "it was not read"
-        blob, leaf = row.blob, entry_leaf(row.receipt)
-        found.append(Found(leaf, blob.segment, blob.digest.hex, blob.size_bytes, digest, problem))
+        place = row.blob.segment, row.blob.digest.hex, row.blob.size_bytes
+        found.append(Found(row.leaf, *place, digest, problem))
     return found
 
 

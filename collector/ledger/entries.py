@@ -22,8 +22,10 @@ from collector.ledger.folders import count_states, ensure_folder, find_folder
 from collector.ledger.indexing import insert_index
 from collector.ledger.models import Entry, Folder, Receipt, SetAside
 from collector.ledger.rows import (
+    Recorded,
     decode_blob,
     decode_entry,
+    decode_recorded,
     entry_row,
     receipt_row,
 )
@@ -132,23 +134,23 @@ def is_open(count: int) -> tuple[Any, ...]:
     )
 
 
-def by_seq(database: LedgerDatabase, seqs: Sequence[int]) -> list[LedgerEntry]:
-    """Return these entries, in this order.
+def recorded(database: LedgerDatabase, seqs: Sequence[int]) -> list[Recorded]:
+    """Return what the rows of these entries say, in this order.
 
     Raises:
-        IntegrityError: one is not there.
+        IntegrityError: one is not there, or cannot be read.
     """
-    found: dict[int, LedgerEntry] = {}
+    found: dict[int, Recorded] = {}
     for portion in portions(seqs):
         for row in database.named(whole_entries(len(portion)), portion):
-            found[row["seq"]] = decode_entry(row)
+            found[row["seq"]] = decode_recorded(row)
     refuse_missing(seqs, found)
     return [found[seq] for seq in seqs]
 
 
 @lru_cache(maxsize=512)
 def whole_entries(count: int) -> str:
-    """Return the SQL for whole entries, as ``decode_entry`` reads them, with ``count`` numbers."""
+    """Return the SQL for whole entries with ``count`` numbers."""
     return written(select_entries().where(Entry.seq.in_(values(count))))
 
 

@@ -48,6 +48,7 @@ from collector.ledger.query import (
     Record,
     SetAsideMessage,
 )
+from collector.ledger.rows import Recorded
 from collector.ledger.throttles import Throttles
 from collector.ledger.watched import Failure
 
@@ -170,13 +171,10 @@ class Ledger:
         with self._database.reading():
             return entries.held(self._database, refs)
 
-    def reread(self, seqs: Sequence[int]) -> list[LedgerEntry]:
-        """Return these entries, in order, through a second connection that never writes.
-
-        Raises ``IntegrityError`` when one is not there.
-        """
+    def reread(self, seqs: Sequence[int]) -> list[Recorded]:
+        """Return what the rows say, in order, through a second connection that never writes."""
         with self._second.reading():
-            return entries.by_seq(self._second, seqs)
+            return entries.recorded(self._second, seqs)
 
     def commit(self, pending: Sequence[PendingEntry], *, gaps: bool = False) -> list[LedgerEntry]:
         """Take a batch over, in one transaction with its leaves: the commit point.

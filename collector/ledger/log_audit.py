@@ -17,7 +17,7 @@ from typing import Any
 
 from collector.domain.errors import IntegrityError
 from collector.ledger.database import LedgerDatabase
-from collector.ledger.encoding import STORED_ENTRY, plain_entry_leaf, stored_entry_leaf
+from collector.ledger.encoding import STORED_ENTRY, leaf_of
 from collector.ledger.log import decode_event, encode_event_leaf
 from collector.ledger.merkle import Node, Tree, leaf_hash
 from collector.ledger.query import LogProblem
@@ -165,12 +165,8 @@ class _Audit:
 def _entry(leaf: _Leaf) -> Iterator[LogProblem]:
     if leaf.entry[0] is None:
         yield LogProblem("it is in the log, but no longer in the ledger", leaf.seq)
-    elif not _same(lambda: _stored(leaf.entry), leaf.hash):
+    elif not _same(lambda: leaf_of(leaf.entry), leaf.hash):
         yield LogProblem("it is not what was logged: its row was changed", leaf.seq)
-
-
-def _stored(entry: Sequence[Any]) -> bytes:
-    return plain_entry_leaf(entry) or stored_entry_leaf(dict(zip(STORED_ENTRY, entry, strict=True)))
 
 
 def _same(leaf: Callable[[], bytes], hashed: object) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache, wraps
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any, Concatenate, NamedTuple, ParamSpec, TypeVar
 
 from collector.domain.blob import BlobRef, Digest
 from collector.domain.custody import LedgerEntry, PendingEntry, Receipt, State
@@ -27,6 +27,7 @@ from collector.domain.journal import (
 )
 from collector.domain.mailbox import MailboxId, MessageRef
 from collector.ledger.encoding import (
+    STORED_ENTRY,
     decode_instant,
     decode_json,
     decode_optional,
@@ -35,6 +36,7 @@ from collector.ledger.encoding import (
     encode_json,
     encode_optional,
     encode_text,
+    leaf_of,
 )
 
 Row = dict[str, Any]
@@ -220,6 +222,19 @@ def decode_entry(row: Mapping[str, Any]) -> LedgerEntry:
     )
     state, cleared_at = _standing(row)
     return LedgerEntry(receipt, _blob(row), state, cleared_at, row["clear_attempts"])
+
+
+class Recorded(NamedTuple):
+    """What the rows of an entry say: the leaf of its receipt, and where its bytes lie now."""
+
+    leaf: bytes
+    blob: BlobRef
+
+
+@_readable
+def decode_recorded(row: Mapping[str, Any]) -> Recorded:
+    """Read the same row for a proof: nothing is decoded that could hide another form."""
+    return Recorded(leaf_of([row[name] for name in STORED_ENTRY]), _blob(row))
 
 
 @_readable

@@ -41,7 +41,7 @@ def mixed(ledger: Ledger) -> Ledger:
     pending[1] = replace(pending[1], receipt=early)
     pending[2] = replace(pending[2], receipt=untold)
     ledger.commit(pending)
-    ledger.clear([proof_of(ledger.reread([4])[0])])
+    ledger.clear([proof_of(list(ledger.entries())[3])])
     return ledger
 
 

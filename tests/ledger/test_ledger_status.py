@@ -35,7 +35,7 @@ def test_every_folder_has_its_own_figures(ledger: Ledger) -> None:
     """Counts by state, quarantine and set-aside belong to the folder, by name."""
     ledger.commit([pending_of(1), pending_of(2), pending_of(3, unwrapped=QUARANTINED)])
     ledger.commit([pending_of(4, mailbox=OTHER, unwrapped=QUARANTINED)])
-    ledger.clear([proof_of(entry, NOW) for entry in ledger.reread([1, 3])])
+    ledger.clear([proof_of(entry, NOW) for entry in ledger.entries() if entry.seq in {1, 3}])
     poll(ledger, listing_of([102, 103]), NOW + MINUTE)
     ledger.set_aside(MessageRef(OTHER, 7, 5), MessageError("x"), NOW)
     other, inbox = ledger.mailbox_status()

@@ -113,8 +113,7 @@ def rebuild_tree(settings: Settings) -> None:
     """Compute leaves and nodes over the rows as they are now, as an intruder would."""
     from collector.ledger import log, models
     from collector.ledger.database import LedgerDatabase
-    from collector.ledger.encoding import entry_leaf
-    from collector.ledger.entries import by_seq
+    from collector.ledger.entries import recorded
 
     database = LedgerDatabase(settings.archive.path / "ledger.db")
     with database.writing():
@@ -127,7 +126,7 @@ def rebuild_tree(settings: Settings) -> None:
                 row = database.rows(models.Event.select().where(models.Event.id == number))[0]
                 anew.append((log.encode_event_leaf(log.decode_event(row)), None, number))
             else:
-                anew.append((entry_leaf(by_seq(database, [seq])[0].receipt), seq, None))
+                anew.append((recorded(database, [seq])[0].leaf, seq, None))
         log._add(database, anew)
 
 

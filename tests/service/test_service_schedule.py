@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from threading import Event, Thread
 
+from apscheduler.schedulers.base import STATE_STOPPED
 from test_service_run import eventually
 
 from collector.domain.errors import IntegrityError
@@ -96,3 +98,30 @@ def test_an_error_that_stops_the_service_ends_the_jobs_that_wait() -> None:
     ending.start()
     ending.join(10)
     assert not ending.is_alive()
+
+
+def test_a_stop_between_the_beginning_of_a_turn_and_its_forgetting_is_no_error(
+    monkeypatch,
+) -> None:
+    """The library's thread ends in silence, with the turn that it has just begun."""
+    errors = []
+    monkeypatch.setattr(threading, "excepthook", lambda raised: errors.append(raised.exc_value))
+    job = Brief("brief")
+    schedule = Schedule([job], None, lambda: False, Event())
+    scheduler = schedule._scheduler
+    executor = scheduler._executors["default"] = scheduler._create_default_executor()
+    ending = Thread(target=schedule.stop, daemon=True)
+    begin = executor.submit_job
+
+    def begin_and_stop(*turn) -> None:
+        begin(*turn)
+        ending.start()
+        eventually(lambda: scheduler.state == STATE_STOPPED)
+
+    monkeypatch.setattr(executor, "submit_job", begin_and_stop)
+    schedule.start()
+    ticking = scheduler._thread
+    eventually(lambda: not ticking.is_alive())
+    ending.join(10)
+    assert not ending.is_alive()
+    assert (errors, job.turns_count) == ([], 1)

@@ -105,6 +105,18 @@ def test_bytes_are_found_by_digest_at_their_first_copy(ledger: Ledger) -> None:
     assert ledger.last_blob() == second.blob
 
 
+def test_a_row_in_a_form_that_we_do_not_write_is_not_what_was_committed(
+    ledger: Ledger, ledger_path: Path
+) -> None:
+    """The same instant, written otherwise: somebody else wrote it."""
+    (entry,) = commit(ledger, 1)
+    assert ledger.reread([1]) == [Recorded(entry_leaf(entry.receipt), entry.blob)]
+    tamper(ledger_path, "UPDATE receipts SET fetched_at = replace(fetched_at, 'Z', '+00:00')")
+    (recorded,) = ledger.reread([1])
+    assert recorded.blob == entry.blob
+    assert recorded.leaf != entry_leaf(entry.receipt)
+
+
 def test_clearing_writes_proof_deletion_and_state(ledger: Ledger, ledger_path: Path) -> None:
     """The evidence and the intent are durable before the mailbox is touched."""
     entries = commit(ledger, 2)

@@ -45,13 +45,13 @@ passdb oauth2 {
 """
 
 
-def make_token(user: str, valid_s: float = 3600.0, audience: str = AUDIENCE) -> str:
+def make_token(user: str, valid_s: float = 3600.0, issuer: str = ISSUER) -> str:
     """Return a signed token for ``user``; one of the past when ``valid_s`` is negative."""
     now = int(time.time())
     claims = {
         "sub": user,
-        "iss": ISSUER,
-        "aud": audience,
+        "iss": issuer,
+        "aud": AUDIENCE,
         "iat": now - 7200,
         "nbf": now - 7200,
         "exp": now + int(valid_s),

@@ -120,8 +120,7 @@ def test_a_stop_between_the_beginning_of_a_turn_and_its_forgetting_is_no_error(
 
     monkeypatch.setattr(executor, "submit_job", begin_and_stop)
     schedule.start()
-    ticking = scheduler._thread
-    eventually(lambda: not ticking.is_alive())
-    ending.join(10)
+    eventually(lambda: ending.ident is not None)
+    ending.join(10)  # it waits for the library's thread
     assert not ending.is_alive()
     assert (errors, job.turns_count) == ([], 1)

@@ -70,7 +70,7 @@ def test_a_valid_token_logs_in(server, tmp_path, hidden, at_once) -> None:
 @pytest.mark.dovecot
 @pytest.mark.parametrize("hidden", ["NOTHING", "AUTH=OAUTHBEARER"], ids=["oauthbearer", "xoauth2"])
 @pytest.mark.parametrize(
-    "changes", [{"valid_s": -60.0}, {"audience": "another"}], ids=["expired", "wrong audience"]
+    "changes", [{"valid_s": -60.0}, {"issuer": "another"}], ids=["expired", "wrong issuer"]
 )
 def test_a_token_that_is_not_good_is_refused(server, tmp_path, hidden, changes, caplog) -> None:
     """Asked for once more, fresh; then a LoginError that tells neither token."""

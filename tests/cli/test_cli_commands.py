@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from importlib import import_module
+from pathlib import Path
 from pkgutil import iter_modules
 
 import typer
@@ -44,6 +45,23 @@ def test_collect_does_not_load_what_others_need() -> None:
     )
     ran = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
     assert ran.stdout == b"[]\n"
+
+
+def test_no_plugin_is_loaded_with_the_configuration(tmp_path: Path) -> None:
+    """What other packages bring for pydantic has no say in what settings mean."""
+    (tmp_path / "plug-1.dist-info").mkdir()
+    (tmp_path / "plug-1.dist-info" / "METADATA").write_text("Name: plug\nVersion: 1\n")
+    (tmp_path / "plug-1.dist-info" / "entry_points.txt").write_text("[pydantic]\nplug = plug:one\n")
+    (tmp_path / "plug.py").write_text("print('loaded')\none = type('', (), {})()\n")
+    program = "import collector.__main__, collector.config, pydantic.plugin._loader as p; {}"
+    for also, told in (("", b""), ("os.environ.clear(); p.get_plugins()", b"loaded\n")):
+        ran = subprocess.run(
+            [sys.executable, "-c", f"import os; {program.format(also)}"],
+            env={"PYTHONPATH": str(tmp_path)},
+            capture_output=True,
+            check=True,
+        )
+        assert ran.stdout == told
 
 
 def test_the_version_is_told_without_what_commands_need() -> None:

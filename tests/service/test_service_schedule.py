@@ -109,7 +109,7 @@ def test_a_stop_between_the_beginning_of_a_turn_and_its_forgetting_is_no_error(
     job = Brief("brief")
     schedule = Schedule([job], None, lambda: False, Event())
     scheduler = schedule._scheduler
-    executor = scheduler._executors["default"] = scheduler._create_default_executor()
+    executor = scheduler._executors["default"]
     ending = Thread(target=schedule.stop, daemon=True)
     begin = executor.submit_job
 

@@ -104,7 +104,11 @@ class Deadline:
             twin.close()
 
     def watch(self, connection: socket.socket) -> socket.socket:
-        """Return ``connection``, which is cut in time even when TLS takes it over."""
+        """Return ``connection``, which is cut in time even when TLS takes it over.
+
+        Its own time-out is taken off: what comes over it ends in one way, ours.
+        """
+        connection.settimeout(None)
         twin = connection.dup()
         self._watched.append(twin)
         if self.expired:

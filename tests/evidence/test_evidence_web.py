@@ -1,5 +1,6 @@
 """Requests against servers that answer well, badly, slowly, or elsewhere."""
 
+import socket
 import time
 
 import pytest
@@ -7,7 +8,7 @@ from evidence_servers import answering, dripping, handshaking, nobody, read_requ
 
 from collector.domain.errors import ConfigError, CycleError
 from collector.domain.hosts import is_loopback
-from collector.evidence.web import Address, Limits, post
+from collector.evidence.web import Address, Deadline, Limits, post
 
 LIMITS = Limits(timeout_s=20, answer_bytes_max=1000)
 QUICK = Limits(timeout_s=0.5, answer_bytes_max=1000)
@@ -62,6 +63,17 @@ def test_a_bad_answer_is_refused(answer, why):
     with serve(answering(answer)) as port, pytest.raises(CycleError, match=why) as caught:
         post(Address(url(port)), b"", "text/plain", LIMITS)
     assert "secret" not in str(caught.value)
+
+
+def test_a_silent_server_is_left_by_the_deadline_alone():
+    """A shorter time-out of the socket does not end the wait in another way."""
+    with (
+        socket.create_server(("127.0.0.1", 0)) as silent,
+        Deadline(0.5) as deadline,
+        socket.create_connection(silent.getsockname(), 0.1) as connection,
+    ):
+        assert deadline.watch(connection).recv(1) == b""
+        assert deadline.expired
 
 
 @pytest.mark.parametrize(

@@ -7,16 +7,14 @@ turn; nothing runs any more once the block is left.
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from contextvars import copy_context
 from dataclasses import dataclass
-from queue import Empty, Queue
-from threading import Event, Thread
+from queue import SimpleQueue
+from threading import Event, Semaphore, Thread
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
-
-LOOK_S = 0.05
 
 
 @contextmanager
@@ -24,8 +22,8 @@ def ahead(items: Generator[T, None, None], most: int) -> Iterator[Iterator[T]]:
     """Yield the items of a generator that runs in a thread of its own.
 
     Args:
-        most: so many wait, ready to be taken; 0: each is made when it is asked for,
-            in the thread that asks.
+        most: so many wait to be taken, the one that is being made among them; 0: each is
+            made when it is asked for, in the thread that asks.
     """
     if not most:
         yield items
@@ -49,7 +47,8 @@ class _End:
 class _Runner(Generic[T]):
     def __init__(self, items: Generator[T, None, None], most: int) -> None:
         self._items = items
-        self._ready: Queue[T | _End] = Queue(most)
+        self._ready: SimpleQueue[T | _End] = SimpleQueue()
+        self._room = Semaphore(most)
         self._over = Event()
 
     def run(self) -> None:
@@ -57,9 +56,11 @@ class _Runner(Generic[T]):
         error: BaseException | None = None
         try:
             with closing(self._items):
+                self._room.acquire()
                 for item in self._items:
                     self._ready.put(item)
                     del item  # a batch of mail that is not waited for needs no memory
+                    self._room.acquire()
                     if self._over.is_set():
                         break
         except BaseException as raised:  # noqa: BLE001 - raised again where items are taken
@@ -69,6 +70,7 @@ class _Runner(Generic[T]):
     def taken(self) -> Iterator[T]:
         """Yield the items in order; raise what ended them."""
         while not isinstance(item := self._ready.get(), _End):
+            self._room.release()
             yield item
             del item
         if item.error is not None:
@@ -77,6 +79,5 @@ class _Runner(Generic[T]):
     def end(self, thread: Thread) -> None:
         """Let the thread end with what it is making ready, and wait for it."""
         self._over.set()
-        while thread.is_alive():
-            with suppress(Empty):
-                self._ready.get(timeout=LOOK_S)
+        self._room.release()
+        thread.join()

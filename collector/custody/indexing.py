@@ -25,7 +25,7 @@ from collector.domain.journal import JournalProfile
 from collector.formats.unwrap import unwrap
 from collector.ledger.indexing import indexed
 
-SLOTS = 4
+SLOTS = 3
 SLOT_BYTES = 1024 * 1024
 """Memory shared with the other process; a larger message is indexed here."""
 

@@ -162,7 +162,7 @@ class Policy:
         keep_unrecognised: quarantined messages stay in the mailbox as well.
         window_messages_max: messages between two deletions.
         batch_messages_max, batch_bytes_max: limits of one commit.
-        ahead_batches_max: batches that wait between two steps; 0: one step after the other.
+        ahead_batches_max: batches made ready for the next step; 0: one step after the other.
         watched: nobody else should use the folder: what others do there is written down.
         unwatched_after: a longer time between two polls is, too.
     """

@@ -43,7 +43,8 @@ class Limits:
         line_bytes_max: one line of an answer; 80,000 UIDs of ten digits fit.
         answer_bytes_max: all lines of one answer, without the bodies; 1,000,000
             EXPUNGE lines fit.
-        memory_bytes_max: bodies of one FETCH beyond this are spooled to files.
+        memory_bytes_max: bodies of one FETCH beyond this are spooled to files; as many as
+            one FETCH asks for, but for a single large message.
         breaks_max: connections lost in one fetch without a message in between.
         idle_s: IDLE is renewed after this (RFC 2177 asks for less than 29 minutes): shorter
             than routers keep a silent connection, and a dead one is noticed then.
@@ -55,7 +56,7 @@ class Limits:
     rate_min: int = 16 * 1024
     line_bytes_max: int = 1024**2
     answer_bytes_max: int = 32 * 1024**2
-    memory_bytes_max: int = 8 * 1024**2
+    memory_bytes_max: int = 4 * 1024**2
     breaks_max: int = 4
     idle_s: float = 240.0
 

@@ -282,6 +282,7 @@ def _read_places(
     stored: Stored, blobs: Sequence[BlobRef], *, keep: bool
 ) -> list[tuple[Digest, bytes | None]]:
     """Read a frame to its end; return digest and, if kept, bytes of each place, in order."""
+    stored.expect(blobs[0].frame_bytes, blobs[0].frame_offset)
     frame = measure(stored, blobs[0].frame_offset, stored.end)
     if frame.stored_bytes != blobs[0].frame_bytes:
         raise FrameError("the frame has another length than recorded")

@@ -27,11 +27,14 @@ OPEN_LEVEL = -1
 SEALED_LEVEL = 5
 """With the search below: 1.3 % larger than level 6, a seventh cheaper (docs/adr/0006)."""
 
-_SEARCH = {SEALED_LEVEL: {"search_log": 4, "min_match": 6}}
-"""Instead of the level's own 3 and 5: longer matches, looked for in twice as many places."""
+_PARAMETERS = {
+    OPEN_LEVEL: {"window_log": 20},
+    SEALED_LEVEL: {"window_log": 22, "search_log": 4, "min_match": 6},
+}
+"""Open: 1 MiB of history, beyond which that level finds nothing.  Sealed: 4 MiB, as much mail
+as a frame of several messages holds; and instead of the level's own 3 and 5, longer matches,
+looked for in twice as many places (docs/adr/0006)."""
 
-_WINDOW_LOG = 22
-"""4 MiB of history, as much mail as a frame of several messages holds, at every level."""
 WINDOW_BYTES_MAX = 8 * 1024 * 1024
 """zstd needs this much history at most up to level 9 (RFC 8878 recommends accepting it)."""
 
@@ -41,7 +44,7 @@ _CHECKSUM_BYTES = 4
 _UNUSED_BIT = 0x08 | 0x10
 _RLE, _RESERVED = 1, 3
 _READ_BYTES = 128 * 1024
-_STEP_BYTES = 4 * 1024 * 1024
+_STEP_BYTES = 3 * 1024 * 1024
 _SMALL_BYTES = 64 * 1024
 """Shorter pieces are joined before they are compressed: a call costs more than copying them."""
 
@@ -86,10 +89,9 @@ class Compressor:
         self._zstd = zstandard.ZstdCompressor(
             compression_params=zstandard.ZstdCompressionParameters(
                 compression_level=level,
-                window_log=_WINDOW_LOG,
                 write_checksum=True,
                 write_content_size=True,
-                **_SEARCH.get(level, {}),
+                **_PARAMETERS.get(level, {}),
             )
         )
 
@@ -129,7 +131,7 @@ def _joined(pieces: Iterable[Piece]) -> Iterator[Piece]:
 
 
 class Stored:
-    """The bytes of a segment's file, read in steps of 4 MiB: mostly a frame at once.
+    """The bytes of a segment's file, read in steps of 3 MiB: mostly a frame at once.
 
     Walking from block header to block header, and decompressing then, is one
     sequential read, which matters once the cache was dropped.
@@ -153,12 +155,25 @@ class Stored:
         """
         place = offset - self._start
         if place < 0 or place + length > len(self._step):
-            try:
-                self._step = os.pread(self._fd, max(length, _STEP_BYTES), offset)
-            except OSError as error:
-                raise UnreadError(f"the segment cannot be read: {error.strerror}") from error
-            self._start, place = offset, 0
+            self._load(max(length, _STEP_BYTES), offset)
+            place = 0
         return self._step[place : place + length]
+
+    def expect(self, length: int, offset: int) -> None:
+        """Read ahead what is asked for next, and no more: a step is longer than most frames.
+
+        Raises:
+            UnreadError: as ``read``.
+        """
+        self._load(max(0, min(length, _STEP_BYTES)), offset)
+
+    def _load(self, length: int, offset: int) -> None:
+        self._step = b""  # never two steps in memory
+        try:
+            self._step = os.pread(self._fd, length, offset)
+        except OSError as error:
+            raise UnreadError(f"the segment cannot be read: {error.strerror}") from error
+        self._start = offset
 
 
 def measure(stored: Stored, offset: int, end: int) -> Extent:

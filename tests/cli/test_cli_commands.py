@@ -64,6 +64,24 @@ def test_no_plugin_is_loaded_with_the_configuration(tmp_path: Path) -> None:
         assert ran.stdout == told
 
 
+def test_all_threads_share_one_heap() -> None:
+    """What one thread has freed another can take; glibc alone gives each its own."""
+    program = (
+        "import ctypes, threading; {}"
+        "one = lambda: (kept.append(bytes(100_000)), gate.wait());"
+        "kept = []; gate = threading.Barrier(4);"
+        "threads = [threading.Thread(target=one) for _ in range(4)];"
+        "[each.start() for each in threads]; [each.join() for each in threads];"
+        "ctypes.CDLL(None).malloc_stats()"
+    )
+    for first, is_alone in (("", False), ("import collector.__main__;", True)):
+        ran = subprocess.run(
+            [sys.executable, "-c", program.format(first)], capture_output=True, check=True
+        )
+        assert b"Arena 0:" in ran.stderr
+        assert (b"Arena 1:" not in ran.stderr) is is_alone
+
+
 def test_the_version_is_told_without_what_commands_need() -> None:
     """Neither the configuration nor the ledger is loaded for it."""
     program = (

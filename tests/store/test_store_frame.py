@@ -73,6 +73,21 @@ def test_pieces_make_one_frame(pieces):
     assert zstandard.decompress(frame) == content
 
 
+def test_what_is_expected_is_read_at_once_and_no_more():
+    """Whatever length is named: of what lies behind, nothing was read with it."""
+    content = os.urandom(200_000)
+    frame = frame_of(content)
+    with handle(frame + b"behind") as stored:
+        stored.expect(len(frame), 0)
+        os.pwrite(stored._fd, bytes(len(frame)) + b"change", 0)
+        assert content_of(stored, 0, len(frame)) == content
+        assert stored.read(6, len(frame)) == b"change"
+    for length in (-1, 0, 1, 10**15):
+        with handle(frame) as stored:
+            stored.expect(length, 0)
+            assert content_of(stored, 0, len(frame)) == content
+
+
 @pytest.mark.parametrize("content", SHAPES, ids=len)
 def test_a_frame_cut_anywhere_is_no_frame(content):
     """The library's readers pass a truncated frame; ours does not."""

@@ -106,6 +106,15 @@ def bare_entries(count: int) -> str:
     return written(Entry.select().where(Entry.seq.in_(values(count))))
 
 
+@lru_cache(maxsize=512)
+def standings(count: int) -> str:
+    """Return the SQL for where ``count`` numbers lay in their mailbox, and what became of them."""
+    columns = (Entry.folder, Entry.uidvalidity, Entry.uid, Entry.state, Entry.cleared_at)
+    return written(
+        Entry.select(Entry.seq, *columns, Entry.clear_attempts).where(Entry.seq.in_(values(count)))
+    )
+
+
 def held(database: LedgerDatabase, refs: Sequence[MessageRef]) -> list[LedgerEntry]:
     """Return the open entries of these references, in their order."""
     folder = find_folder(database, refs[0].mailbox) if refs else None

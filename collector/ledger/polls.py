@@ -29,7 +29,7 @@ from collector.ledger.encoding import (
     encode_summary,
     encode_text,
 )
-from collector.ledger.entries import bare_entries, is_open
+from collector.ledger.entries import is_open, standings
 from collector.ledger.folders import ensure_folder, find_folder, folder_row
 from collector.ledger.models import Entry, Folder, SetAside
 from collector.ledger.query import Observation
@@ -239,7 +239,7 @@ def unsettled(
     settlements = []
     told = listing.vanished or ()
     for portion in portions([*void, *absent]):
-        for row in database.named(bare_entries(len(portion)), portion):
+        for row in database.named(standings(len(portion)), portion):
             seq = row["seq"]
             before, cleared_at = decode_standing(row)
             listings = ABSENT_LISTINGS if contains(told, row["uid"]) else absent.get(seq, 0)

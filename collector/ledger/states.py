@@ -13,24 +13,26 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from datetime import datetime
+from functools import lru_cache
 
 from collector.domain.blob import Digest
 from collector.domain.custody import LedgerEntry, Proof, Settlement, State
 from collector.ledger import models
 from collector.ledger.accounting import forget_pending
-from collector.ledger.database import VALUE, LedgerDatabase, Row, portions, written
+from collector.ledger.database import VALUE, LedgerDatabase, Row, portions, values, written
 from collector.ledger.encoding import (
     decode_instant,
     decode_optional,
     encode_instant,
     encode_optional,
 )
-from collector.ledger.entries import bare_entries, broken, refuse_missing, whole_entries
+from collector.ledger.entries import broken, refuse_missing, standings
 from collector.ledger.folders import count_states, note_proofs
-from collector.ledger.models import Deletion, Entry
+from collector.ledger.models import Deletion, Entry, Folder, Receipt
 from collector.ledger.query import DeletionReceipt, ProofRow
 from collector.ledger.rows import mailbox_of
 
+CLEARED = State.CLEARED.value
 SETTLED = frozenset({State.EXPUNGED.value, State.VANISHED.value, State.SUPERSEDED.value})
 
 _HOW_GONE = {
@@ -82,14 +84,13 @@ def clear(database: LedgerDatabase, proofs: Sequence[Proof]) -> None:
     latest: dict[int, datetime] = {}
     for portion in portions(proofs):
         seqs = [proof.seq for proof in portion]
-        rows = {row["seq"]: row for row in database.named(whole_entries(len(seqs)), seqs)}
+        rows = {row["seq"]: row for row in database.named(_provable(len(seqs)), seqs)}
         refuse_missing(seqs, rows)
         for proof in portion:
             row = rows[proof.seq]
             _refuse_other(proof, row)
             moved[row["folder_id"], row["state"]] -= 1
-            moved[row["folder_id"], State.CLEARED.value] += 1
-            row["state"] = State.CLEARED.value
+            moved[row["folder_id"], CLEARED] += 1
             row["clear_attempts"] += 1
             latest[row["folder_id"]] = max(
                 proof.proven_at, latest.get(row["folder_id"], proof.proven_at)
@@ -99,6 +100,21 @@ def clear(database: LedgerDatabase, proofs: Sequence[Proof]) -> None:
         database.each(_CLEAR, (_cleared(each, rows[each.seq]) for each in portion))
     count_states(database, moved)
     note_proofs(database, latest)
+
+
+@lru_cache(maxsize=512)
+def _provable(count: int) -> str:
+    """Return the SQL for what a proof of each of ``count`` numbers must name."""
+    return written(
+        Entry.select(
+            *(Entry.seq, Entry.folder, Entry.state, Entry.clear_attempts),
+            *(Receipt.uidvalidity, Receipt.uid, Receipt.digest, Receipt.size_bytes),
+            *(Folder.mailbox, Folder.folder),
+        )
+        .join(Receipt, on=(Receipt.seq == Entry.seq))
+        .join(Folder, on=(Folder.id == Receipt.folder))
+        .where(Entry.seq.in_(values(count)))
+    )
 
 
 def _refuse_other(proof: Proof, row: Row) -> None:
@@ -127,7 +143,7 @@ def _deletion_row(proof: Proof, row: Row) -> dict[str, object]:
 
 def _cleared(proof: Proof, row: Row) -> tuple[object, ...]:
     cleared_at = encode_instant(proof.proven_at)
-    return (State.CLEARED.value, cleared_at, row["clear_attempts"], 0, proof.seq)
+    return (CLEARED, cleared_at, row["clear_attempts"], 0, proof.seq)
 
 
 def settle(database: LedgerDatabase, settlements: Sequence[Settlement]) -> None:
@@ -141,16 +157,16 @@ def settle(database: LedgerDatabase, settlements: Sequence[Settlement]) -> None:
     settled: dict[tuple[int, int], list[int]] = defaultdict(list)
     for portion in portions(settlements):
         seqs = [each.seq for each in portion]
-        rows = {row["seq"]: row for row in database.named(bare_entries(len(seqs)), seqs)}
+        rows = {row["seq"]: row for row in database.named(standings(len(seqs)), seqs)}
         refuse_missing(seqs, rows)
         changes = []
         for each in portion:
-            row = rows[each.seq]
-            if each.state.value not in SETTLED:
-                raise broken(f"{each.state.value} is no settlement", each.seq)
+            row, state = rows[each.seq], each.state.value
+            if state not in SETTLED:
+                raise broken(f"{state} is no settlement", each.seq)
             moved[row["folder_id"], row["state"]] -= 1
-            moved[row["folder_id"], each.state.value] += 1
-            row["state"] = each.state.value
+            moved[row["folder_id"], state] += 1
+            row["state"] = state
             settled[row["folder_id"], row["uidvalidity"]].append(row["uid"])
             if each.cleared_at is not None:
                 row["clear_attempts"] = max(row["clear_attempts"], 1)  # 0 after a rebuild

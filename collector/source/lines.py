@@ -27,10 +27,10 @@ _FACT = re.compile(
     rb"(?:(\((?:[^()\"]|" + _STRING + rb")*\)|" + _STRING + rb"|[^ ()\"{}]++)|\{(\d{1,19})\}$)"
 )
 _INTERNALDATE = re.compile(rb'"([ \d]\d)-(\w{3})-(\d{4}) (\d\d):(\d\d):(\d\d) ([+-])(\d\d)(\d\d)"')
-_MONTHS = (
-    b"jan", b"feb", b"mar", b"apr", b"may", b"jun",
-    b"jul", b"aug", b"sep", b"oct", b"nov", b"dec",
-)  # fmt: skip
+_MONTHS = {
+    b"jan": 1, b"feb": 2, b"mar": 3, b"apr": 4, b"may": 5, b"jun": 6,
+    b"jul": 7, b"aug": 8, b"sep": 9, b"oct": 10, b"nov": 11, b"dec": 12,
+}  # fmt: skip
 FOREIGN_FLAGS = (b"\\seen", b"\\answered", b"\\flagged", b"\\deleted", b"\\draft")
 """Flags that people and their programs set; keywords are set by filters at delivery, too."""
 QUOTA = re.compile(rb"\b(STORAGE|MESSAGE) (\d{1,15}) (\d{1,15})", re.IGNORECASE)
@@ -140,13 +140,13 @@ def size_of(facts: Facts) -> int | None:
 def internal_date_of(facts: Facts) -> datetime | None:
     """Return INTERNALDATE in UTC, ``None`` when it is not told or impossible."""
     found = _INTERNALDATE.fullmatch(facts.get(b"INTERNALDATE", b""))
-    if not found or found[2].lower() not in _MONTHS:
+    month = _MONTHS.get(found[2].lower()) if found else None
+    if not found or not month:
         return None
-    day, year, hour, minute, second = (int(found[n]) for n in (1, 3, 4, 5, 6))
+    day, year, hour, minute, second = map(int, found.group(1, 3, 4, 5, 6))
     offset = timedelta(hours=int(found[8]), minutes=int(found[9]))
     try:
         zone = timezone(-offset if found[7] == b"-" else offset)
-        month = _MONTHS.index(found[2].lower()) + 1
         return datetime(year, month, day, hour, minute, second, tzinfo=zone).astimezone(UTC)
     except (ValueError, OverflowError):
         return None

@@ -91,6 +91,7 @@ def clear(database: LedgerDatabase, proofs: Sequence[Proof]) -> None:
             _refuse_other(proof, row)
             moved[row["folder_id"], row["state"]] -= 1
             moved[row["folder_id"], CLEARED] += 1
+            row["state"] = CLEARED
             row["clear_attempts"] += 1
             latest[row["folder_id"]] = max(
                 proof.proven_at, latest.get(row["folder_id"], proof.proven_at)

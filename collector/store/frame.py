@@ -91,7 +91,7 @@ class Compressor:
                 compression_level=level,
                 write_checksum=True,
                 write_content_size=True,
-                **_PARAMETERS.get(level, {}),
+                **_PARAMETERS[level],
             )
         )
 

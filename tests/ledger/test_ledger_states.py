@@ -130,6 +130,16 @@ def test_clearing_writes_proof_deletion_and_state(ledger: Ledger, ledger_path: P
     assert status.state_counts == (("cleared", 2),)
 
 
+def test_two_proofs_of_one_entry_at_once_are_two_attempts(ledger: Ledger) -> None:
+    """The entry is counted once in its new state, and not taken twice from the old one."""
+    (entry, _) = commit(ledger, 2)
+    ledger.clear([proof_of(entry, NOW), proof_of(entry, NOW + MINUTE)])
+    (twice, _) = ledger.entries()
+    assert (twice.cleared_at, twice.clear_attempts) == (NOW + MINUTE, 2)
+    (status,) = ledger.mailbox_status()
+    assert dict(status.state_counts) == {"committed": 1, "cleared": 1}
+
+
 @pytest.mark.parametrize(
     "change",
     [

@@ -14,7 +14,7 @@ import os
 from contextlib import suppress
 
 M_ARENA_MAX = -8
-"""Number of heaps (malloc.h of glibc)."""
+"""Names the setting for the number of heaps (malloc.h of glibc)."""
 
 gc.disable()
 with suppress(ImportError, OSError, AttributeError):  # another C library has no such thing

@@ -153,7 +153,7 @@ def _answer(address: Address, body: bytes | None, headers: dict[str, str], limit
             raise _failed(address, f"it answered {error.code}") from error
         except (OSError, http.client.HTTPException) as error:
             slow = f"not done within {limits.timeout_s:g} s"
-            why = slow if deadline.expired or isinstance(error, TimeoutError) else _reason(error)
+            why = slow if deadline.expired else _reason(error)
             raise _failed(address, why) from error
 
 

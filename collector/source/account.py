@@ -43,8 +43,8 @@ class Limits:
         line_bytes_max: one line of an answer; 80,000 UIDs of ten digits fit.
         answer_bytes_max: all lines of one answer, without the bodies; 1,000,000
             EXPUNGE lines fit.
-        memory_bytes_max: bodies of one FETCH beyond this are spooled to files; as many as
-            one FETCH asks for, but for a single large message.
+        memory_bytes_max: bodies of one FETCH beyond this are spooled to files.  One FETCH
+            asks for no more (``handover.COMMAND_BYTES_MAX``), unless for one large message.
         breaks_max: connections lost in one fetch without a message in between.
         idle_s: IDLE is renewed after this (RFC 2177 asks for less than 29 minutes): shorter
             than routers keep a silent connection, and a dead one is noticed then.

@@ -45,6 +45,7 @@ _UNUSED_BIT = 0x08 | 0x10
 _RLE, _RESERVED = 1, 3
 _READ_BYTES = 128 * 1024
 _STEP_BYTES = 3 * 1024 * 1024
+"""As much as a batch of mail: its frame is hardly longer, however badly it is compressed."""
 _SMALL_BYTES = 64 * 1024
 """Shorter pieces are joined before they are compressed: a call costs more than copying them."""
 

@@ -133,6 +133,15 @@ def test_a_frame_we_would_not_write_is_refused(frame):
         measure(stored, 0, len(frame))
 
 
+@pytest.mark.parametrize(
+    ("level", "window_bytes"), [(OPEN_LEVEL, 1024 * 1024), (SEALED_LEVEL, 4 * 1024 * 1024)]
+)
+def test_reading_a_frame_takes_so_much_history(level, window_bytes):
+    """However long it is: 1 MiB in open segments, 4 MiB in sealed ones."""
+    frame = frame_of(bytes(9_000_000), compressor=Compressor(level))
+    assert zstandard.get_frame_parameters(frame).window_size == window_bytes
+
+
 def test_one_compressor_makes_many_frames():
     """Its context is used again, and a frame that was broken off leaves no trace in the next."""
     compressor = Compressor(SEALED_LEVEL)

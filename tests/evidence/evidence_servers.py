@@ -51,15 +51,26 @@ def nobody() -> Iterator[int]:
 
 
 def read_request(connection: socket.socket) -> bytes:
-    """Return one HTTP request, head and body."""
+    """Return one HTTP request, head and body.
+
+    Raises:
+        ConnectionError: who asks has gone before the end of it.
+    """
     request = b""
     while b"\r\n\r\n" not in request:
-        request += connection.recv(65536)
+        request += _received(connection)
     head, _, body = request.partition(b"\r\n\r\n")
     length = int(head.lower().partition(b"content-length: ")[2].split(b"\r\n")[0])
     while len(body) < length:
-        body += connection.recv(65536)
+        body += _received(connection)
     return head + b"\r\n\r\n" + body
+
+
+def _received(connection: socket.socket) -> bytes:
+    piece = connection.recv(65536)
+    if not piece:
+        raise ConnectionError
+    return piece
 
 
 def answering(answer: bytes, requests: list[bytes] | None = None) -> Speech:

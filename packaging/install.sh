@@ -25,6 +25,8 @@ if [ -z "$dry$root" ] && [ "$(id -u)" != 0 ]; then
 fi
 
 run sh "$here/program.sh" "$root" "$prefix"
+# The user it runs as may not write there, and would compile it anew at every start.
+run "$root$prefix/bin/python3" -I -m compileall -q ${root:+-s "$root" -p /} "$root$prefix/lib"
 run sh "$here/beside.sh" "$root" "$prefix/bin/collector" /etc/systemd/system \
   /usr/share/doc/journal-collector
 # systemd-sysusers leaves a user alone that is there already.

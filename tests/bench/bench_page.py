@@ -27,6 +27,7 @@ INTRODUCTION = """\
 
 Written by `make bench`; do not edit. How to read it:
 
+- The collector is measured as `make install` leaves it, with the Python of the system.
 - Programs run in turn, round after round, each on a mailbox that was just filled; figures are
   medians of the rounds, and a ratio compares two runs of one round.
 - Wall time is from the start of a process to its end, CPU time user and system. Dovecot runs on the

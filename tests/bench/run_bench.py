@@ -1,6 +1,6 @@
 """Measures the collector beside other programs and the limit of the machine; ``make bench``.
 
-    python tests/bench/run_bench.py [SECTION ...] [options]
+    make bench [BENCH="[SECTION ...] [options]"]
 
 Without a section, all are measured (``archive`` only with ``--corpus``); the
 page shows the last run of each.
@@ -98,7 +98,7 @@ def _arguments() -> argparse.Namespace:
 
 def _command(name: str, asked: argparse.Namespace) -> str:
     """Return the command that repeats a section."""
-    words = ["python", "tests/bench/run_bench.py", name]
+    words = [name]
     for option, usual in asdict(Sizes()).items():
         given = getattr(asked, option)
         if given != usual:
@@ -106,7 +106,7 @@ def _command(name: str, asked: argparse.Namespace) -> str:
             words += [f"--{option}", *map(str, many)]
     words += ["--programs", *asked.programs] if asked.programs else []
     words += ["--corpus", "DIRECTORY"] if name == "archive" else []
-    return shlex.join(words)
+    return shlex.join(["make", "bench", f"BENCH={shlex.join(words)}"])
 
 
 if __name__ == "__main__":

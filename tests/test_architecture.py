@@ -77,7 +77,7 @@ def test_durable_writes_live_in_one_module() -> None:
 def test_the_ledger_is_written_before_the_mailbox_is_changed() -> None:
     """In the page, proof, clear and expunge stand in this order."""
     text = (ROOT / "collector/custody/cycle.py").read_text(encoding="utf-8")
-    places = [text.index(step) for step in ("prove(entries", ".clear(proofs", "mailbox.expunge(")]
+    places = [text.index(step) for step in ("prove(leaving", ".clear(proofs", "mailbox.expunge(")]
     assert places == sorted(places)
 
 

@@ -1,7 +1,7 @@
 """One cycle of custody: out of the journal mailbox, into the archive.
 
     poll -> fetch -> unwrap -> store -> commit -> prove -> clear -> expunge
-            `------------ collect -----------´   `------- expunge -------´
+            `-- hand over --´  `-- collect --´            `-- expunge --´
 
 The mailbox is the to-do list, the ledger is the done list, and a cycle works
 off the difference; there is no cursor to lose.  Each thing is durable before
@@ -10,21 +10,23 @@ changed, so a crash between any two lines leaves a message in the mailbox or
 in both places, never in neither.
 
 While one batch is proven the next is stored and the one after that is fetched.
-Deletion waits for the end of the window, and asks the ledger what it holds.
+Between two windows whoever fetches deletes what is proven by then; the rest of the
+window is deleted with the next one.
 """
 
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from collector.custody.ahead import ahead
 from collector.custody.intake import Committed, HandedOver, Intake, Promised
 from collector.custody.notes import Notes
 from collector.custody.policy import batches, verdict
+from collector.custody.proven import Proven
 from collector.custody.verify import prove
 from collector.custody.watch import Watch
-from collector.domain.custody import LedgerEntry, Policy, Proof, Summary, Verdict
+from collector.domain.custody import LedgerEntry, Policy, Summary, Verdict
 from collector.domain.errors import CycleError
 from collector.domain.mailbox import Announced, Fetched, Listing, MessageRef, Removal, Unfetched
 from collector.source.mailbox import Mailbox
@@ -50,33 +52,52 @@ def run_cycle(mailbox: Mailbox, intake: Intake, policy: Policy, watch: Watch) ->
 
 @dataclass(frozen=True, slots=True)
 class Cycle:
-    """The two passes over one listing, joined by nothing but the ledger."""
+    """One listing, worked off: batches go one way, proofs come back.
+
+    Attributes:
+        proven: what may be deleted, and was not asked to be deleted yet.
+    """
 
     mailbox: Mailbox
     intake: Intake
     policy: Policy
     watch: Watch
     notes: Notes
+    proven: Proven = field(default_factory=Proven)
 
     def run(self, listing: Listing) -> Summary:
         """Work off the listing, window by window."""
         listing = self.notes.observed(listing, self.intake.settle(listing, self.watch.now()))
         most = self.policy.ahead_batches_max
-        for window in listing.windows(self.policy.window_messages_max):
-            due = self.mailbox.announce(self.intake.ledger.due(window, self.watch.now()))
-            self.notes.announced(due, listing)
-            proofs: list[Proof] = []
-            with (
-                ahead(batches(self.fetch(due), self.policy), most) as fetched,
-                ahead(self.collect(fetched), most) as ours,
-            ):
-                for committed in ours:
-                    self.notes.committed(committed)
-                    proofs += self.prove(self.leaving(committed.entries), listing)
-            if self.watch.stop():
-                return self.notes.summary(interrupted=True)
-            self.notes.cleared(self.expunge(window, listing, proofs))
+        with (
+            ahead(self.hand_over(listing), most) as fetched,
+            ahead(self.collect(fetched), most) as ours,
+        ):
+            for committed in ours:
+                self.notes.committed(committed)
+                self.prove(committed.entries, listing)
+        if not self.watch.stop():
+            self.expunge(listing)
+        self.notes.refused(listing)
         return self.notes.summary(interrupted=self.watch.stop())
+
+    def hand_over(self, listing: Listing) -> Generator[HandedOver, None, None]:
+        """Fetch what is due; the only one that talks to the server meanwhile."""
+        with self.intake.ledger.session():
+            for window in listing.windows(self.policy.window_messages_max):
+                due = self.intake.ledger.due(window, self.watch.now())
+                self.prove(self.held(window, due), listing)
+                announced = self.mailbox.announce(due)
+                self.notes.announced(announced, listing)
+                yield from batches(self.fetch(announced), self.policy)
+                if self.watch.stop():
+                    return
+                self.expunge(listing)
+
+    def held(self, window: Sequence[MessageRef], due: Sequence[MessageRef]) -> list[LedgerEntry]:
+        """Return what an earlier cycle has archived, and the mailbox still lists."""
+        fetched = {each.uid for each in due}
+        return self.intake.ledger.held([each for each in window if each.uid not in fetched])
 
     def fetch(self, due: Sequence[Announced]) -> Iterator[Promised | Unfetched]:
         """Yield what the server hands over; one bad message must not hold up the rest."""
@@ -92,7 +113,7 @@ class Cycle:
 
     def collect(self, fetched: Iterator[HandedOver]) -> Generator[Committed, None, None]:
         """Take new messages into the archive; every entry yielded is durable."""
-        with self.intake.ledger.session():
+        with self.proven.unless_it_fails(), self.intake.ledger.session():
             yield from map(self.commit, fetched)
 
     def commit(self, batch: HandedOver) -> Committed:
@@ -103,31 +124,23 @@ class Cycle:
             entries = self.intake.commit(pending)  # the commit point: now they are ours
         return Committed(entries, batch.unfetched)
 
-    def leaving(self, entries: Sequence[LedgerEntry]) -> list[LedgerEntry]:
-        """Return the entries whose messages may be deleted now."""
-        now = self.watch.now()
-        return [each for each in entries if verdict(each, self.policy, now) is Verdict.EXPUNGE]
-
-    def prove(self, entries: Sequence[LedgerEntry], listing: Listing) -> list[Proof]:
+    def prove(self, entries: Sequence[LedgerEntry], listing: Listing) -> None:
         """Read back from the medium what the mailbox will let go."""
-        if not entries or listing.removal is Removal.REFUSED:
-            return []
-        return prove(entries, self.intake.read_back, self.watch.now())
+        now = self.watch.now()
+        leaving = [each for each in entries if verdict(each, self.policy, now) is Verdict.EXPUNGE]
+        self.notes.kept(entries, leaving, listing)
+        if leaving and listing.removal is not Removal.REFUSED:
+            with self.proven.unless_it_fails():
+                self.proven.add(prove(leaving, self.intake.read_back, now))
 
-    def expunge(
-        self, window: Sequence[MessageRef], listing: Listing, proofs: list[Proof]
-    ) -> list[Proof]:
+    def expunge(self, listing: Listing) -> None:
         """Delete from the mailbox what the archive proves it holds."""
-        proven = {each.ref.uid for each in proofs}
-        held = self.intake.ledger.held([each for each in window if each.uid not in proven])
-        leaving = self.leaving(held)
-        self.notes.kept(held, leaving, listing)
-        proofs += self.prove(leaving, listing)
+        proofs = self.proven.take()
         if not proofs:
-            return []
+            return
         self.intake.check_sound()  # another mailbox may have met a failed fsync meanwhile
         self.intake.ledger.clear(proofs)  # what we are about to do, on which evidence
         strangers = self.mailbox.expunge(proofs, listing.removal)  # the next poll settles the rest
         self.notes.replaced(self.intake.supersede(strangers, self.watch.now()), listing)
+        self.notes.cleared(proofs)
         self.watch.progress()
-        return proofs

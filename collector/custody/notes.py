@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import Enum
+from threading import Lock
 
 import structlog
 
@@ -43,12 +44,13 @@ class Evidence(Enum):
 
 @dataclass(slots=True)
 class Notes:
-    """The running account of one cycle."""
+    """The running account of one cycle; for the threads that fetch and prove."""
 
     ledger: Ledger
     watch: Watch
     policy: Policy
     _summary: Summary = field(default_factory=Summary)
+    _counting: Lock = field(default_factory=Lock)
 
     def summary(self, *, interrupted: bool) -> Summary:
         """Return what has happened so far."""
@@ -140,8 +142,9 @@ class Notes:
         arrived = [each.internal_date for each in due if each.internal_date is not None]
         if arrived:
             waited_s = max(0.0, (self.watch.now() - min(arrived)).total_seconds())
-            oldest_s = max(waited_s, self._summary.oldest_waiting_s or 0.0)
-            self._summary = replace(self._summary, oldest_waiting_s=round(oldest_s, 1))
+            with self._counting:
+                oldest_s = max(waited_s, self._summary.oldest_waiting_s or 0.0)
+                self._summary = replace(self._summary, oldest_waiting_s=round(oldest_s, 1))
 
     def _settled(self, listing: Listing, settlements: Sequence[Settlement]) -> None:
         vanished = [each.seq for each in settlements if each.state is State.VANISHED]
@@ -186,20 +189,24 @@ class Notes:
         self._add(set_aside=1)
 
     def kept(
-        self, held: Sequence[LedgerEntry], leaving: Sequence[LedgerEntry], listing: Listing
+        self, entries: Sequence[LedgerEntry], leaving: Sequence[LedgerEntry], listing: Listing
     ) -> None:
-        """Note messages whose deletion was asked for and that are still there, or not allowed."""
-        refused = sum(entry.state is State.CLEARED for entry in held)
+        """Count messages whose deletion was asked for and that are still there, or not allowed."""
+        refused = sum(entry.state is State.CLEARED for entry in entries)
         if listing.removal is Removal.REFUSED:
             refused = len(leaving)
         if refused:
+            self._add(refused=refused)
+
+    def refused(self, listing: Listing) -> None:
+        """Tell, once, of messages that the mailbox does not let go."""
+        if self._summary.refused:
             log.warning(
                 "mailbox.refused",
                 folder=listing.mailbox.folder,
-                messages_count=refused,
+                messages_count=self._summary.refused,
                 reason=listing.removal_refused_because or "deleted, but listed again",
             )
-        self._add(refused=refused)
 
     def replaced(self, settlements: Sequence[Settlement], listing: Listing) -> None:
         """Note proven messages whose UID names another message now."""
@@ -221,8 +228,9 @@ class Notes:
         self.ledger.record_event(name, self.watch.now(), mailbox=str(listing.mailbox), **keys)
 
     def _add(self, **counts: int) -> None:
-        changed = {name: getattr(self._summary, name) + count for name, count in counts.items()}
-        self._summary = replace(self._summary, **changed)
+        with self._counting:
+            changed = {name: getattr(self._summary, name) + count for name, count in counts.items()}
+            self._summary = replace(self._summary, **changed)
 
 
 def _gone(observation: Observation) -> list[UidRange]:

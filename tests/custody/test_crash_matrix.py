@@ -19,9 +19,9 @@ MESSAGES.append(MESSAGES[0])  # the same bytes twice: one blob, two entries
 POLICY = Policy(batch_messages_max=2, window_messages_max=4)
 
 
-def new_world(root: Path) -> World:
+def new_world(root: Path, ahead_batches_max: int = 0) -> World:
     """Return a mailbox with all messages and an archive that does not exist yet."""
-    world = World(root, Server(), POLICY, sealing=True)
+    world = World(root, Server(), POLICY, sealing=True, ahead_batches_max=ahead_batches_max)
     world.deliver(*MESSAGES)
     return world
 
@@ -60,6 +60,21 @@ def test_a_crash_at_any_step_loses_and_doubles_nothing(
         world = new_world(scratch / f"{name}-{at}")
         with pytest.raises(Crash):
             two_cycles(world, Fault(name, at, effect))
+        world.run_to_the_end(Fault(after=world.check))
+        world.check_done()
+
+
+@pytest.mark.parametrize("effect", EFFECTS)
+def test_a_crash_while_others_are_at_work_loses_and_doubles_nothing(
+    scratch: Path, steps: list[tuple[str, int]], effect: str
+) -> None:
+    """Fetching and deleting, storing, and proving go on at once; where each is, chance decides."""
+    for name, at in having(steps, effect):
+        world = new_world(scratch / f"{name}-{at}", ahead_batches_max=1)
+        fault = Fault(name, at, effect)
+        with suppress(Crash):
+            two_cycles(world, fault)
+        assert fault.fired or name == "clear"  # what is proven a moment earlier is cleared with it
         world.run_to_the_end(Fault(after=world.check))
         world.check_done()
 

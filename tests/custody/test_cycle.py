@@ -5,11 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
+from threading import Event
 
 import pytest
+import structlog
 from played_mailbox import MAILBOX, Fault, PlayedMailbox, Server
-from world import World
+from world import House, World
 
+from collector.custody.cycle import run_cycle
+from collector.custody.rereading import Rereading
+from collector.custody.watch import Watch
 from collector.domain.blob import Digest
 from collector.domain.custody import Policy, State
 from collector.domain.errors import CycleError, IntegrityError
@@ -115,6 +120,59 @@ def test_nothing_is_cleared_where_deletion_is_refused(world: World) -> None:
     summary = world.cycle()
     assert (summary.collected, summary.cleared, summary.refused) == (1, 0, 1)
     assert world.records()[0].entry.state is State.COMMITTED
+
+
+def test_a_mailbox_that_lets_nothing_go_is_told_of_once(world: World) -> None:
+    """However many windows and batches a cycle had."""
+    world.server.removal = Removal.REFUSED
+    world.policy = Policy(window_messages_max=2, batch_messages_max=1)
+    world.deliver(*(b"A: %d\r\n\r\n" % number for number in range(5)))
+    with structlog.testing.capture_logs() as lines:
+        world.cycle()
+    told = [each for each in lines if each["event"] == "mailbox.refused"]
+    assert [each["messages_count"] for each in told] == [5]
+
+
+class PatientRereading(Rereading):
+    """Reads back when the mailbox was asked for a second window."""
+
+    asked: Event
+    was_asked = True
+
+    def read(self, *arguments):
+        """Wait, then read."""
+        self.was_asked &= self.asked.wait(10)
+        return super().read(*arguments)
+
+
+class AskedMailbox(PlayedMailbox):
+    """Tells when it was asked for a second window."""
+
+    windows_count = 0
+    asked: Event
+
+    def announce(self, refs):
+        """Count, and tell sizes."""
+        self.windows_count += 1
+        if self.windows_count == 2:
+            self.asked.set()
+        return super().announce(refs)
+
+
+def test_a_window_is_fetched_while_the_one_before_is_proven(world: World) -> None:
+    """Nothing comes to rest between two windows; in the end everything is proven and deleted."""
+    world.deliver(*(b"A: %d\r\n\r\n" % number for number in range(6)))
+    house = House.open(world.root)
+    house.intake.rereading = rereading = PatientRereading()
+    mailbox = AskedMailbox(world.server, Fault())
+    rereading.asked = mailbox.asked = Event()
+    policy = Policy(window_messages_max=2, batch_messages_max=2)
+    summary = run_cycle(mailbox, house.intake, policy, Watch(now=lambda: world.now))
+    house.stop()
+    assert rereading.was_asked
+    assert (summary.collected, summary.cleared, mailbox.windows_count) == (6, 6, 3)
+    assert world.server.messages == {}
+    world.check()
 
 
 def test_a_policy_without_deletion_keeps_everything(world: World) -> None:

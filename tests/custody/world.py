@@ -181,6 +181,7 @@ class World:
 
     Attributes:
         sealing: seal the open segment after every cycle, however small it is.
+        ahead_batches_max: 0: the steps of a cycle are taken in one thread, in one order.
         reused: a UID was handed out twice, so references no longer tell doubles.
         archived: digests that a check has found in the archive: they stay there.
     """
@@ -191,6 +192,7 @@ class World:
     now: datetime = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
     delivered: list[bytes] = field(default_factory=list)
     sealing: bool = False
+    ahead_batches_max: int = 0
     reused: bool = False
     archived: set[str] = field(default_factory=set)
     _house: House | None = None
@@ -213,7 +215,7 @@ class World:
         house.meet(fault)
         try:
             watch = Watch(now=lambda: self.now, stop=stop)
-            policy = replace(self.policy, ahead_batches_max=0)  # steps in one thread, in one order
+            policy = replace(self.policy, ahead_batches_max=self.ahead_batches_max)
             summary = run_cycle(PlayedMailbox(self.server, fault), house.intake, policy, watch)
             if self.sealing:
                 house.writer.roll(bytes_min=1)

@@ -49,12 +49,11 @@ def expunge_before_clear() -> None:
             real = self.intake.ledger
             self.intake.ledger = late = Late(real)
             try:
-                proofs = original(self, *arguments)
+                original(self, *arguments)
             finally:
                 self.intake.ledger = real
             if late.waiting:
                 real.clear(late.waiting)
-            return proofs
 
         return expunge
 
@@ -92,21 +91,23 @@ def plain_expunge() -> None:
 
 @mutant
 def everything_listed_is_deleted() -> None:
-    """The window is deleted, not what of it was proven."""
+    """What was listed is deleted, not what of it was proven."""
     from collector.custody import cycle
     from collector.domain.custody import Proof
 
     def make(original):
-        def expunge(self, window, listing, *rest):
-            proofs = original(self, window, listing, *rest)
+        def expunge(self, listing):
+            proofs = self.proven.take()
+            self.proven.add(proofs)
+            original(self, listing)
             if proofs:
                 last = proofs[-1]
                 more = [
                     Proof(last.seq, ref, last.digest, last.size_bytes, last.proven_at)
+                    for window in listing.windows(len(listing.uids))
                     for ref in window
                 ]
                 self.mailbox.expunge(more, listing.removal)
-            return proofs
 
         return expunge
 

@@ -37,7 +37,8 @@ def arguments() -> argparse.Namespace:
     """Return what the command line asks for."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--only", choices=("killpoints", "connections", "powercuts"))
-    parser.add_argument("--points", type=int, default=0, help="per scenario; 0: all")
+    many = "per scenario; 0: all, of the longest one 240"
+    parser.add_argument("--points", type=int, default=0, help=many)
     parser.add_argument(
         "--connections", type=int, default=150, help="cut in each scenario and direction"
     )
@@ -67,7 +68,8 @@ def main() -> int:
     ):
         if wanted.only in {None, "killpoints"}:
             for each in scenarios.ALL:
-                tallies += run_killpoints([each], server, workers, work, wanted.points, say)
+                points = wanted.points or each.points_max
+                tallies += run_killpoints([each], server, workers, work, points, say)
                 if mutant and tallies[-1].wrong:
                     break
         if wanted.only in {None, "connections"}:

@@ -39,10 +39,14 @@ username = "{user}"
 password_file = "{password}"
 """
 
-FRESH, RECOVERY = "first start", "recovery"
+FRESH, RECOVERY, WINDOWS = "first start", "recovery", "windows"
 SHAPES = ("single", "batch", "batches", RECOVERY)
 """One message; many in one commit, two of them alike; several commits, by size; what a
 process left that was killed between storing and committing."""
+NUMBERS = {FRESH: 2, "single": 1, "batch": 5, "batches": 3, RECOVERY: 4, WINDOWS: 1100}
+"""Of messages.  ``WINDOWS``: so many that some are deleted while others are fetched."""
+WINDOWS_POINTS_MAX = 240
+"""A run with so many messages takes seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +59,14 @@ class Scenario:
     def __str__(self) -> str:
         return f"{self.shape}-{self.kind}".replace(" ", "-")
 
+    @property
+    def points_max(self) -> int:
+        """How many kill points are run at most; 0: all."""
+        return WINDOWS_POINTS_MAX if self.shape == WINDOWS else 0
+
     def messages(self) -> list[bytes]:
         """Return what is delivered, in this order."""
-        numbers = {FRESH: 2, "single": 1, "batch": 5, "batches": 3, RECOVERY: 4}[self.shape]
+        numbers = NUMBERS[self.shape]
         size_bytes = LARGE_BYTES if self.shape == "batches" else 1500
         raws = [fault_mail.message(self.kind, number, size_bytes) for number in range(numbers)]
         return [*raws, raws[1]] if self.shape == "batch" else raws
@@ -68,6 +77,7 @@ _NUMBERS = itertools.count(1)
 ALL = (
     Scenario(FRESH, fault_mail.PLAIN),
     *(Scenario(shape, kind) for shape in SHAPES for kind in fault_mail.FORMATS),
+    Scenario(WINDOWS, fault_mail.PLAIN),
 )
 
 

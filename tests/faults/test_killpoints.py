@@ -10,7 +10,7 @@ from forked_program import InstalledProgram, Program
 from killpoint_run import run_point
 from killpoint_suite import Workers, run_killpoints
 from killpoints import CALLS, KILL, SYNCS, WRITES, survey, trace_calls
-from scenarios import ALL, FRESH, RECOVERY, Scenario, Server, prepare
+from scenarios import ALL, FRESH, RECOVERY, WINDOWS, Scenario, Server, prepare
 
 CHANGING = {*WRITES, *SYNCS, "mkdir", "rename", "link", "unlink", "ftruncate", "fchmod"}
 SHM = "-shm"  # SQLite's index in memory: how it grows depends on who else looks
@@ -28,8 +28,9 @@ def test_no_message_is_lost_doubled_or_deleted_unproven(
     assert (tally.lost, tally.doubled, tally.unproven) == (0, 0, 0)
     assert tally.kills >= 2
     assert tally.failures >= 2
-    # Where sealing runs beside the cycle, the calls of a run are not always the same.
-    assert len(tally.missed) <= POINTS // (2 if scenario.shape == RECOVERY else 4), tally.missed
+    # Where much runs side by side, the calls of a run are not always the same.
+    varies = scenario.shape in {RECOVERY, WINDOWS}
+    assert len(tally.missed) <= POINTS // (2 if varies else 4), tally.missed
 
 
 def test_after_a_failed_sync_nothing_is_deleted(

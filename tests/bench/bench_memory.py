@@ -8,10 +8,10 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-from bench_process import RUN_S_MAX, SAID_BYTES_MAX, RunError, said, start
+from bench_process import RUN_S_MAX, SAID_BYTES_MAX, RunError, family, said, start
 
 LOOK_S = 0.05
 
@@ -30,23 +30,11 @@ def peak_together_mb(command: Sequence[str], work: Path) -> float:
     while process.poll() is None:
         if time.monotonic() > until_s:
             os.killpg(process.pid, signal.SIGKILL)
-        peak_kb = max(peak_kb, sum(map(_share_kb, _tree(process.pid))))
+        peak_kb = max(peak_kb, sum(map(_share_kb, family(process.pid))))
         time.sleep(LOOK_S)
     if process.returncode:
         raise RunError(f"{command[0]}: exit {process.returncode}: {said(work)[-SAID_BYTES_MAX:]}")
     return peak_kb / 1024
-
-
-def _tree(pid: int) -> Iterator[int]:
-    """Yield a process and all that it has started and that are there."""
-    yield pid
-    for task in Path(f"/proc/{pid}/task").glob("*/children"):
-        try:
-            children = task.read_text(encoding="ascii").split()
-        except OSError:  # it has ended meanwhile
-            continue
-        for child in map(int, children):
-            yield from _tree(child)
 
 
 def _share_kb(pid: int) -> int:

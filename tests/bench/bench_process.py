@@ -15,7 +15,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from threading import Timer
@@ -30,6 +31,7 @@ class Usage:
 
     Attributes:
         cpu_s: user and system time of the program and its children.
+        server_s: the same of the server.
         rss_mb: peak resident memory of its largest process.
         foreign_share: share of all cores that neither the program nor the server
             took: above a few percent the wall time is not to be trusted.
@@ -37,6 +39,7 @@ class Usage:
 
     wall_s: float
     cpu_s: float
+    server_s: float
     rss_mb: float
     foreign_share: float
 
@@ -85,6 +88,35 @@ def cpu_now_s(pid: int) -> float:
     return sum(int(task.read_text(encoding="ascii").split()[0]) for task in tasks) / 1e9
 
 
+def family(pid: int) -> Iterator[int]:
+    """Yield a process and all that it has started and that are there."""
+    yield pid
+    for task in Path(f"/proc/{pid}/task").glob("*/children"):
+        try:
+            children = task.read_text(encoding="ascii").split()
+        except OSError:  # it has ended meanwhile
+            continue
+        for child in map(int, children):
+            yield from family(child)
+
+
+@contextmanager
+def on_cores(cores: Collection[int], server_pid: int) -> Iterator[None]:
+    """Keep the server, and the programs that are run meanwhile, on these cores."""
+    usual = os.sched_getaffinity(0)
+    _keep_on(cores, server_pid)
+    try:
+        yield
+    finally:
+        _keep_on(usual, server_pid)
+
+
+def _keep_on(cores: Collection[int], server_pid: int) -> None:
+    for pid in (0, *family(server_pid)):
+        with suppress(ProcessLookupError):  # it has ended meanwhile
+            os.sched_setaffinity(pid, cores)
+
+
 def _measured(work: Path, server_pid: int, command: Sequence[str]) -> Usage:
     busy_s, server_s, began_s = _busy_s(), _cpu_with_ended_s(server_pid), time.monotonic()
     process = start(command, work)
@@ -96,9 +128,10 @@ def _measured(work: Path, server_pid: int, command: Sequence[str]) -> Usage:
     if os.waitstatus_to_exitcode(status):
         sys.exit(f"exit {os.waitstatus_to_exitcode(status)}")
     cpu_s = used.ru_utime + used.ru_stime
-    foreign_s = _busy_s() - busy_s - cpu_s - (_cpu_with_ended_s(server_pid) - server_s)
-    foreign_share = max(0.0, foreign_s) / wall_s / (os.cpu_count() or 1)
-    return Usage(wall_s, cpu_s, used.ru_maxrss / 1024, foreign_share)
+    server_s = _cpu_with_ended_s(server_pid) - server_s
+    foreign_s = max(0.0, _busy_s() - busy_s - cpu_s - server_s)
+    foreign_share = foreign_s / wall_s / (os.cpu_count() or 1)
+    return Usage(wall_s, cpu_s, server_s, used.ru_maxrss / 1024, foreign_share)
 
 
 def _cpu_with_ended_s(pid: int) -> float:

@@ -85,6 +85,7 @@ class Cycle:
         """Fetch what is due; the only one that talks to the server meanwhile."""
         with self.intake.ledger.session():
             for window in listing.windows(self.policy.window_messages_max):
+                self.expunge(listing)
                 due = self.intake.ledger.due(window, self.watch.now())
                 self.prove(self.held(window, due), listing)
                 announced = self.mailbox.announce(due)
@@ -92,7 +93,6 @@ class Cycle:
                 yield from batches(self.fetch(announced), self.policy)
                 if self.watch.stop():
                     return
-                self.expunge(listing)
 
     def held(self, window: Sequence[MessageRef], due: Sequence[MessageRef]) -> list[LedgerEntry]:
         """Return what an earlier cycle has archived, and the mailbox still lists."""

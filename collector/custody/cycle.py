@@ -85,7 +85,7 @@ class Cycle:
         """Fetch what is due; the only one that talks to the server meanwhile."""
         with self.intake.ledger.session():
             for window in listing.windows(self.policy.window_messages_max):
-                self.expunge(listing)
+                self.expunge(listing)  # what of the windows before is proven by now
                 due = self.intake.ledger.due(window, self.watch.now())
                 self.prove(self.held(window, due), listing)
                 announced = self.mailbox.announce(due)

@@ -18,7 +18,7 @@ export PATH := $(PATH):/usr/sbin:/sbin
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help demo run test test-slow check format lint types layers fix corpus faults mutants bench
-.PHONY: bench-formats fuzz clean tools compiler install deb
+.PHONY: bench-formats fuzz clean tools compiler ensurepip install deb
 
 help:
 	@echo 'make demo       the whole flow on a built-in mailbox; nothing to configure'
@@ -52,8 +52,7 @@ install deb bench: export PYTHON := $(if $(filter file,$(origin PYTHON)),/usr/bi
 install:
 	@sh packaging/install.sh $(INSTALL)
 
-deb:
-	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || { $(call install,python3-venv,make deb needs); }
+deb: ensurepip
 	@sh packaging/build-deb.sh
 
 test: $(VENV)/.checks tools
@@ -91,7 +90,7 @@ mutants: $(VENV)/.checks tools
 	$(BIN)/python tests/faults/run_mutants.py
 
 # As `make install` leaves it: what a developer's environment costs is nobody else's.
-bench: tools compiler
+bench: ensurepip tools compiler
 	@sh packaging/program.sh '' '$(CURDIR)/$(INSTALLED)'
 	@$(INSTALLED)/bin/python3 -I -m compileall -q $(INSTALLED)/lib
 	$(INSTALLED)/bin/python3 tests/bench/run_bench.py $(BENCH)
@@ -157,6 +156,10 @@ tools:
 	@for tool in $(TOOLS); do command -v $$tool >/dev/null || missing="$$missing $$tool"; done; \
 	test -x /usr/lib/dovecot/lmtp || missing="$$missing lmtp"; \
 	test -z "$$missing" || { $(call install,$(TOOL_PACKAGES),The tests need); }
+
+# For programs that are put together as they are installed.
+ensurepip:
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || { $(call install,python3-venv,Packaging needs); }
 
 # For the benchmark's bare C client.
 compiler:

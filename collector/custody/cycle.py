@@ -10,8 +10,8 @@ changed, so a crash between any two lines leaves a message in the mailbox or
 in both places, never in neither.
 
 While one batch is proven the next is stored and the one after that is fetched.
-Between two windows whoever fetches deletes what is proven by then; the rest of the
-window is deleted with the next one.
+Between two windows whoever fetches deletes what is proven by then; what is left is
+deleted before the next one, and the last of it at the end.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ class Cycle:
         return self.notes.summary(interrupted=self.watch.stop())
 
     def hand_over(self, listing: Listing) -> Generator[HandedOver, None, None]:
-        """Fetch what is due; the only one that talks to the server meanwhile."""
+        """Fetch window by window, and delete between them: one thread talks to the server."""
         with self.intake.ledger.session():
             for window in listing.windows(self.policy.window_messages_max):
                 self.expunge(listing)  # what of the windows before is proven by now

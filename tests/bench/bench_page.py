@@ -27,7 +27,8 @@ INTRODUCTION = """\
 
 Written by `make bench`; do not edit. How to read it:
 
-- The collector is measured as `make install` leaves it, with the Python of the system.
+- `make bench` measures the collector as `make install` leaves it, with the Python of the system;
+  a section with another command was measured in a checkout.
 - Programs run in turn, round after round, each on a mailbox that was just filled; figures are
   medians of the rounds, and a ratio compares two runs of one round.
 - Wall time is from the start of a process to its end, CPU time user and system. Dovecot runs on the

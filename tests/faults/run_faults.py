@@ -37,7 +37,7 @@ def arguments() -> argparse.Namespace:
     """Return what the command line asks for."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--only", choices=("killpoints", "connections", "powercuts"))
-    many = "per scenario; 0: all, of the longest one 240"
+    many = f"per scenario; 0: all, of the longest one {scenarios.WINDOWS_POINTS_MAX}"
     parser.add_argument("--points", type=int, default=0, help=many)
     parser.add_argument(
         "--connections", type=int, default=150, help="cut in each scenario and direction"

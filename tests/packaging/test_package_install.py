@@ -14,7 +14,7 @@ from collector import __version__
 
 SCRIPT = Path(__file__).resolve().parents[2] / "packaging" / "install.sh"
 PYTHON = "/usr/bin/python3"
-SOURCES_READ = """
+COUNT_COMPILED = """
 import importlib.machinery as machinery
 compiled = machinery.SourceFileLoader.source_to_code
 names = []
@@ -76,10 +76,10 @@ def test_it_installs_and_overwrites_nothing(building: None, tmp_path: Path) -> N
         [python, "-IB", "-m", "collector", "--version"], capture_output=True, check=True, text=True
     )
     assert told.stdout == f"collector {__version__}\n"
-    uncompiled = subprocess.run(
-        [python, "-I", "-c", SOURCES_READ], capture_output=True, check=True, text=True
+    compiled = subprocess.run(
+        [python, "-I", "-c", COUNT_COMPILED], capture_output=True, check=True, text=True
     )
-    assert uncompiled.stdout == "0\n"
+    assert compiled.stdout == "0\n"
     units = {each.name for each in (tmp_path / "etc/systemd/system").iterdir()}
     assert units == {each.name for each in (SCRIPT.parents[1] / "systemd").iterdir()}
     (user,) = (

@@ -119,8 +119,9 @@ class Cycle:
     def commit(self, batch: HandedOver) -> Committed:
         """Take one batch into the archive."""
         arrived = [each.arrived() for each in batch.promised]  # before anybody waits for us
-        with self.intake.turn():  # one batch at a time
+        with self.intake.batch() as let_the_next_store:
             pending = self.intake.store(arrived, self.watch.now())  # durable now
+            let_the_next_store()
             entries = self.intake.commit(pending)  # the commit point: now they are ours
         return Committed(entries, batch.unfetched)
 

@@ -1,16 +1,16 @@
-"""The one door into the archive: numbers, stores and commits a batch in one turn.
+"""The one door into the archive: numbers, stores and commits a batch in its turn.
 
 Rule: segments and ledger hold the same entries.  A batch that became durable
 in a segment but not in the ledger (crash, full disk) is adopted before the
 next one is numbered, so no sequence number is ever used twice.
 
-One ``Intake`` serves all mailboxes of an archive; its turn is a lock.
+One ``Intake`` serves all mailboxes of an archive: one stores while another commits.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -21,6 +21,7 @@ from collector.custody.checkpoints import Checkpoints
 from collector.custody.indexing import Indexing, Promise
 from collector.custody.rereading import Found, Rereading
 from collector.custody.sealing import Sealing
+from collector.custody.turns import Turns
 from collector.domain.blob import BlobRef, Digest
 from collector.domain.custody import (
     Indexed,
@@ -84,6 +85,18 @@ class Committed:
     unfetched: list[Unfetched]
 
 
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """The batch that was stored last; the ledger may not name it yet.
+
+    Attributes:
+        places: ``seq`` and place of what holds its bytes.
+    """
+
+    last_seq: int = 0
+    places: Mapping[Digest, tuple[int, BlobRef | None]] = field(default_factory=dict)
+
+
 @dataclass(slots=True)
 class Intake:
     """The archive as the cycles of this process see it.
@@ -93,8 +106,6 @@ class Intake:
         profile_of: what a mailbox of that name is configured to hold.
         indexing: makes what the index shall hold of new messages.
         rereading: reads back what is stored.
-        level: ``False`` while the segments may hold entries the ledger does not
-            name yet: at the start, and after a commit that failed.
     """
 
     writer: ArchiveWriter
@@ -104,27 +115,42 @@ class Intake:
     profile_of: Callable[[str], JournalProfile] = unconfigured
     indexing: Indexing = field(default_factory=Indexing)
     rereading: Rereading = field(default_factory=Rereading)
-    level: bool = field(default=False, init=False)
+    _turns: Turns = field(init=False)
     _sealing: Sealing = field(init=False)
+    _stored: Stored = field(default_factory=Stored, init=False)
     _day_began: datetime = field(default=NEVER, init=False)
 
     def __post_init__(self) -> None:
+        self._turns = Turns(self._storing, self._adopt)
         self._sealing = Sealing(self.writer, self.ledger, self.turn)
 
-    @contextmanager
-    def turn(self) -> Iterator[None]:
+    def turn(self) -> AbstractContextManager[None]:
         """Enter alone, with segments and ledger level.
 
         Raises:
             IntegrityError: an fsync failed before, or what the segments hold
                 cannot be adopted.
         """
+        return self._turns.alone()
+
+    def batch(self) -> AbstractContextManager[Callable[[], None]]:
+        """Enter to store a batch, call what is yielded, and commit it.
+
+        Raises:
+            CycleError: by that call: the batch before was not committed.
+            IntegrityError: as ``turn``.
+        """
+        return self._turns.batch()
+
+    @contextmanager
+    def _storing(self) -> Iterator[None]:
         with self.writer.turn():
             self.check_sound()
-            if not self.level:
-                adopt(self.archive, self.ledger, self.profile_of)
-                self.level = True
             yield
+
+    def _adopt(self) -> None:
+        adopt(self.archive, self.ledger, self.profile_of)
+        self._stored = Stored()
 
     def check_sound(self) -> None:
         """Raise ``IntegrityError`` when a write of this process could not be made durable."""
@@ -138,14 +164,14 @@ class Intake:
         """
         receipts: list[Receipt] = []
         digests = [each.fetched.raw.digest for each in arrived]
-        first_copies: dict[Digest, tuple[int, BlobRef | None]] = {}
-        first_copies.update(self.ledger.find_digests(digests))
-        for seq, each in enumerate(arrived, self.ledger.last_seq() + 1):
+        before = self._stored
+        first_copies = {**before.places, **self.ledger.find_digests(digests)}
+        last_seq = max(before.last_seq, self.ledger.last_seq())
+        for seq, each in enumerate(arrived, last_seq + 1):
             digest = each.fetched.raw.digest
             first = first_copies.get(digest)
             first_copies[digest] = first or (seq, None)
             receipts.append(_receipt(seq, each, first[0] if first else None, now))
-        self.level = False  # until the ledger names what is about to become durable
         blobs = self.writer.append(
             [
                 (receipt, each.fetched.raw if receipt.duplicate_of is None else None)
@@ -159,13 +185,14 @@ class Intake:
             where = first_copies[receipt.digest][1]
             assert where is not None, "a duplicate follows its first copy"  # noqa: S101
             pending.append(PendingEntry(receipt, where, each.indexed))
+        if pending:
+            places = {digest: first_copies[digest] for digest in digests}
+            self._stored = Stored(pending[-1].receipt.seq, places)
         return pending
 
     def commit(self, pending: Sequence[PendingEntry]) -> list[LedgerEntry]:
         """Name the stored batch in the ledger, in one transaction: the commit point."""
-        entries = self.ledger.commit(pending) if pending else []
-        self.level = True
-        return entries
+        return self.ledger.commit(pending) if pending else []
 
     def read_back(self, seqs: Sequence[int]) -> list[Found]:
         """Return what medium and database hold of these entries now.
@@ -210,10 +237,8 @@ class Intake:
         """Put events into the log; in a segment first, then into the ledger."""
         with self.turn():
             while events := self.ledger.unlogged_events():
-                self.level = False  # until the leaves stand in the order of the segments
                 self.writer.append_events(events)
                 self.ledger.log_events(events)
-                self.level = True
 
     def supersede(self, strangers: Sequence[Proof], now: datetime) -> list[Settlement]:
         """Write down that UIDs name other messages now; these are then due as new arrivals."""

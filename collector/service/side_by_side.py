@@ -23,7 +23,7 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 AT_ONCE_MAX = 4
-"""Mailboxes: the archive takes one batch at a time, so more would mostly fill memory."""
+"""Mailboxes: the archive stores one batch at a time, so more would mostly fill memory."""
 
 
 def side_by_side(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from typing import TypeVar
 
@@ -108,6 +108,7 @@ class Server:
         deleted: digests of what we deleted, in that order.
         stolen: digests of what somebody else deleted.
         flags: what others set on every message.
+        name: of the mailbox.
     """
 
     messages: dict[int, bytes] = field(default_factory=dict)
@@ -119,6 +120,7 @@ class Server:
     deleted: list[str] = field(default_factory=list)
     stolen: list[str] = field(default_factory=list)
     flags: tuple[str, ...] = ()
+    name: str = MAILBOX.name
 
     def deliver(self, raw: bytes) -> None:
         """Put a message into the mailbox."""
@@ -162,7 +164,7 @@ class PlayedMailbox:
     @property
     def id(self) -> MailboxId:
         """The one folder."""
-        return MAILBOX
+        return replace(MAILBOX, name=self.server.name)
 
     def poll(
         self,
@@ -177,7 +179,7 @@ class PlayedMailbox:
     def _listing(self, *, complete: bool) -> Listing:
         server = self.server
         uids = tuple(sorted(server.messages))
-        return Listing(MAILBOX, server.uidvalidity, server.uidnext, uids, complete, server.removal)
+        return Listing(self.id, server.uidvalidity, server.uidnext, uids, complete, server.removal)
 
     def announce(self, refs: Sequence[MessageRef]) -> list[Announced]:
         """Tell sizes."""

@@ -39,10 +39,12 @@ def collect(intake: Intake, *raws: bytes) -> list[LedgerEntry]:
     """Store and commit one batch."""
     with intake.turn():
         first = intake.ledger.last_seq() + 1
-        arrived = [_arrived(uid, RawBytes(raw)) for uid, raw in enumerate(raws, first)]
-        return intake.commit(intake.store(arrived, NOW))
+        batch = [arrived(uid, raw) for uid, raw in enumerate(raws, first)]
+        return intake.commit(intake.store(batch, NOW))
 
 
-def _arrived(uid: int, raw: RawBytes) -> Arrived:
+def arrived(uid: int, content: bytes) -> Arrived:
+    """Return a message as it was fetched."""
+    raw = RawBytes(content)
     ref = MessageRef(MailboxId("journal", "INBOX"), 1, uid)
     return Arrived(Fetched(Announced(ref, raw.size_bytes, NOW), raw), NOW, index(raw, UNCONFIGURED))

@@ -26,6 +26,17 @@ def new_world(root: Path, ahead_batches_max: int = 0) -> World:
     return world
 
 
+def two_mailboxes(root: Path) -> World:
+    """Return the same with a second mailbox, which holds some of the same bytes."""
+    world = new_world(root, ahead_batches_max=1)
+    second = Server(name="second", uidvalidity=7)
+    for raw in (MESSAGES[1], b"A: second\r\n\r\n", b"B: second\r\n\r\n"):
+        second.deliver(raw)
+        world.delivered.append(raw)
+    world.beside.append(second)
+    return world
+
+
 def two_cycles(world: World, fault: Fault, after: Callable[[], object] | None = None) -> None:
     """Collect everything, then settle it, checking (or calling ``after``) after every step."""
     fault.after = after or world.check
@@ -75,6 +86,36 @@ def test_a_crash_while_others_are_at_work_loses_and_doubles_nothing(
         with suppress(Crash):
             two_cycles(world, fault)
         assert fault.fired or name == "clear"  # what is proven a moment earlier is cleared with it
+        world.run_to_the_end(Fault(after=world.check))
+        world.check_done()
+
+
+@pytest.mark.parametrize("effect", EFFECTS)
+def test_a_crash_while_mailboxes_are_emptied_side_by_side_loses_and_doubles_nothing(
+    scratch: Path, steps: list[tuple[str, int]], effect: str
+) -> None:
+    """A batch of one is stored while one of the other is committed; both may be left behind."""
+    for name, at in having(steps, effect):
+        world = two_mailboxes(scratch / f"{name}-{at}")
+        fault = Fault(name, at, effect)
+        with suppress(Crash):
+            two_cycles(world, fault)
+        assert fault.fired or name == "clear"
+        world.run_to_the_end(Fault(after=world.check))
+        world.check_done()
+
+
+@pytest.mark.parametrize("effect", [BEFORE, AFTER])
+def test_an_error_in_one_of_two_mailboxes_loses_and_doubles_nothing(
+    scratch: Path, steps: list[tuple[str, int]], effect: str
+) -> None:
+    """What was stored behind a batch that was not committed is not committed either, then both."""
+    for name, at in steps:
+        world = two_mailboxes(scratch / f"{name}-{at}")
+        fault = Fault(name, at, effect, CycleError("not now"))
+        with suppress(CycleError):
+            two_cycles(world, fault)
+        assert fault.fired or name == "clear"
         world.run_to_the_end(Fault(after=world.check))
         world.check_done()
 

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import reduce
 from pathlib import Path
 
 from archive_reader import Archived, read_archive
@@ -180,6 +182,7 @@ class World:
     """A mailbox, an archive, and a clock that can be moved.
 
     Attributes:
+        beside: other mailboxes that are emptied at the same time, of other UIDVALIDITY.
         sealing: seal the open segment after every cycle, however small it is.
         ahead_batches_max: 0: the steps of a cycle are taken in one thread, in one order.
         reused: a UID was handed out twice, so references no longer tell doubles.
@@ -195,7 +198,13 @@ class World:
     ahead_batches_max: int = 0
     reused: bool = False
     archived: set[str] = field(default_factory=set)
+    beside: list[Server] = field(default_factory=list)
     _house: House | None = None
+
+    @property
+    def servers(self) -> list[Server]:
+        """All mailboxes."""
+        return [self.server, *self.beside]
 
     def deliver(self, *raws: bytes) -> None:
         """Let messages arrive."""
@@ -207,6 +216,9 @@ class World:
         """Run one cycle in the process that is running, or in a new one.
 
         A fault that is an error leaves the process running, a crash does not.
+
+        Returns:
+            what happened, the mailboxes beside included.
         """
         fault = fault or Fault()
         self.now += timedelta(seconds=1)
@@ -215,8 +227,7 @@ class World:
         house.meet(fault)
         try:
             watch = Watch(now=lambda: self.now, stop=stop)
-            policy = replace(self.policy, ahead_batches_max=self.ahead_batches_max)
-            summary = run_cycle(PlayedMailbox(self.server, fault), house.intake, policy, watch)
+            summary = self._cycles(house.intake, fault, watch)
             if self.sealing:
                 house.writer.roll(bytes_min=1)
                 house.intake.seal()
@@ -227,6 +238,20 @@ class World:
             self._house = None
             raise
         return summary
+
+    def _cycles(self, intake: Intake, fault: Fault, watch: Watch) -> Summary:
+        """Empty all mailboxes at the same time; a crash in one is the end of all."""
+        policy = replace(self.policy, ahead_batches_max=self.ahead_batches_max)
+
+        def run(server: Server) -> Summary:
+            return run_cycle(PlayedMailbox(server, fault), intake, policy, watch)
+
+        with ThreadPoolExecutor(len(self.servers)) as pool:
+            runs = [pool.submit(run, server) for server in self.servers]
+        errors = [error for each in runs if (error := each.exception())]
+        for error in sorted(errors, key=lambda each: not isinstance(each, Crash))[:1]:
+            raise error
+        return reduce(Summary.plus, (each.result() for each in runs))
 
     def restart(self) -> None:
         """End the running process cleanly; the next cycle starts another."""
@@ -275,7 +300,8 @@ class World:
     def check(self) -> Archived:
         """Check all invariants of custody; they hold after every step, crash or not."""
         found = read_archive(self.root)
-        here = Counter(Digest.of(raw).hex for raw in self.server.messages.values())
+        left = [raw for server in self.servers for raw in list(server.messages.values())]
+        here = Counter(Digest.of(raw).hex for raw in left)
         known = Counter(Digest.of(raw).hex for raw in self.delivered)
         for digest in known - Counter(self.server.stolen):
             assert found.copies[digest] or here[digest], "a message is in neither place"
@@ -283,7 +309,8 @@ class World:
         assert self.archived <= set(found.copies), "a message has left the archive"
         self.archived = set(found.copies)
         assert max(found.copies.values(), default=1) == 1, "a message is stored twice"
-        assert Counter(self.server.deleted) <= found.proven(), "a message was deleted unproven"
+        deleted = Counter(digest for server in self.servers for digest in server.deleted)
+        assert deleted <= found.proven(), "a message was deleted unproven"
         assert not found.broken
         assert not found.ledger_problem
         assert [row["seq"] for row in found.rows] == list(range(1, len(found.rows) + 1))
@@ -326,7 +353,7 @@ class World:
         assert known - stolen <= entries, "a message has no entry"
         assert entries - void <= known, "a message has an entry too many"
         assert {row["state"] for row in found.rows} <= {"expunged", "vanished", "superseded"}
-        assert self.server.messages == {}
+        assert [server.messages for server in self.servers] == [{}] * len(self.servers)
         assert self.unexplained() == 0, "a message was seen and accounted for nowhere"
         if not stolen:
             assert "vanished" not in {row["state"] for row in found.rows}

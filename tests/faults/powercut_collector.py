@@ -59,7 +59,8 @@ class CollectorUnderCuts:
             stage = new_stage(tapped, self._work / "recorded", archive)
             for number in range(ROUNDS):
                 stage.deliver([_raw(each) for each in _of_round(number)])
-                self._number_messages(stage.user)
+                for user in stage.users:
+                    self._number_messages(user)
                 self._rounds.append(stage.copy(self._work / f"round-{number}", archive))
                 self._rounds[-1].server = self._server
                 promise(f"{ROUND} {number}")
@@ -78,9 +79,11 @@ class CollectorUnderCuts:
         before = self._rounds[len(rounds) - 1]
         self._cuts += 1
         stage = before.copy(self._work / f"cut-{self._cuts}", archive)
-        stage.server.maildirs.remove_messages(stage.user, gone)
+        for user in stage.users:
+            stage.server.maildirs.remove_messages(user, gone)
         bad += self._go_on(stage)
-        stage.server.maildirs.remove(stage.user)
+        for user in stage.users:
+            stage.server.maildirs.remove(user)
         return bad
 
     def _go_on(self, stage: Stage) -> Iterator[str]:

@@ -29,9 +29,10 @@ path = "{archive}"
 [log]
 level = "info"
 format = "json"
-
+"""
+MAILBOX = """
 [[mailbox]]
-name = "journal"
+name = "journal{number}"
 host = "127.0.0.1"
 port = {port}
 security = "plain"
@@ -39,12 +40,14 @@ username = "{user}"
 password_file = "{password}"
 """
 
-FRESH, RECOVERY, WINDOWS = "first start", "recovery", "windows"
+FRESH, RECOVERY, WINDOWS, BESIDE = "first start", "recovery", "windows", "side by side"
 SHAPES = ("single", "batch", "batches", RECOVERY)
 """One message; many in one commit, two of them alike; several commits, by size; what a
 process left that was killed between storing and committing."""
-NUMBERS = {FRESH: 2, "single": 1, "batch": 5, "batches": 3, RECOVERY: 4, WINDOWS: 1100}
-"""Of messages.  ``WINDOWS``: so many that some are deleted while others are fetched."""
+NUMBERS = {FRESH: 2, "single": 1, "batch": 5, "batches": 3, RECOVERY: 4, WINDOWS: 1100, BESIDE: 6}
+"""Of messages.  ``WINDOWS``: so many that some are deleted while others are fetched.
+``BESIDE``: several commits of two mailboxes at once."""
+LARGE = ("batches", BESIDE)
 WINDOWS_POINTS_MAX = 240
 """A run with so many messages takes seconds."""
 
@@ -67,7 +70,7 @@ class Scenario:
     def messages(self) -> list[bytes]:
         """Return what is delivered, in this order."""
         numbers = NUMBERS[self.shape]
-        size_bytes = LARGE_BYTES if self.shape == "batches" else 1500
+        size_bytes = LARGE_BYTES if self.shape in LARGE else 1500
         raws = [fault_mail.message(self.kind, number, size_bytes) for number in range(numbers)]
         return [*raws, raws[1]] if self.shape == "batch" else raws
 
@@ -78,6 +81,7 @@ ALL = (
     Scenario(FRESH, fault_mail.PLAIN),
     *(Scenario(shape, kind) for shape in SHAPES for kind in fault_mail.FORMATS),
     Scenario(WINDOWS, fault_mail.PLAIN),
+    Scenario(BESIDE, fault_mail.PLAIN),
 )
 
 
@@ -92,17 +96,17 @@ class Server:
 
 @dataclass(slots=True)
 class Stage:
-    """A mailbox and an archive that one run works on.
+    """Mailboxes and an archive that one run works on.
 
     Attributes:
-        user: owner of the mailbox.
+        users: owners of the mailboxes, mostly one.
         root: directory of this stage.
         archive: the archive's directory.
         delivered: SHA-256 of every message that was ever delivered.
     """
 
     server: Server
-    user: str
+    users: tuple[str, ...]
     root: Path
     archive: Path
     delivered: Counter[str] = field(default_factory=Counter)
@@ -113,53 +117,63 @@ class Stage:
         return f"--config={self.root / 'collector.toml'}"
 
     def left(self) -> Counter[str]:
-        """Return what is in the mailbox, by SHA-256."""
-        return self.server.maildirs.content(self.user)
+        """Return what is in the mailboxes, by SHA-256."""
+        contents = (self.server.maildirs.content(user) for user in self.users)
+        return sum(contents, start=Counter())
 
     def deliver(self, messages: Sequence[bytes]) -> None:
-        """Put messages into the mailbox."""
+        """Put messages into the mailboxes, into one after the other."""
         self.delivered += Counter(hashlib.sha256(raw).hexdigest() for raw in messages)
-        self.server.maildirs.fill(self.user, messages)
+        for number, user in enumerate(self.users):
+            self.server.maildirs.fill(user, messages[number :: len(self.users)])
 
     def write_config(self, *more: str) -> None:
-        """Write the configuration, with ``more`` lines for the mailbox, and the password."""
+        """Write the configuration, with ``more`` lines for each mailbox, and the password."""
         password = self.root / "password"
         password.write_text(self.server.password)
         password.chmod(0o600)
-        text = CONFIG.format(
-            archive=self.archive, port=self.server.port, user=self.user, password=password
-        )
-        (self.root / "collector.toml").write_text("\n".join([text, *more, ""]))
+        lines = [CONFIG.format(archive=self.archive)]
+        for number, user in enumerate(self.users):
+            place = {"port": self.server.port, "user": user, "password": password}
+            lines += [MAILBOX.format(number=number or "", **place), *more]
+        (self.root / "collector.toml").write_text("\n".join([*lines, ""]))
 
     def copy(self, root: Path, archive: Path | None = None) -> Stage:
-        """Return another stage in the same state, or with the mailbox alone for an ``archive``."""
-        user = f"{self.user}-{next(_NUMBERS)}"  # no late session of an earlier run can meet it
-        other = Stage(self.server, user, root, archive or root / ARCHIVE, Counter(self.delivered))
+        """Return another stage in the same state, or with the mailboxes alone for an ``archive``.
+
+        No late session of an earlier run can meet them: their users are others.
+        """
+        number = next(_NUMBERS)
+        users = tuple(f"{user}-{number}" for user in self.users)
+        other = Stage(self.server, users, root, archive or root / ARCHIVE, Counter(self.delivered))
         root.mkdir(parents=True)
         if archive is None and self.archive.exists():
             shutil.copytree(self.archive, other.archive)
-        self.server.maildirs.copy(other.user, self.user)
+        for user, like in zip(users, self.users, strict=True):
+            self.server.maildirs.copy(user, like)
         other.write_config()
         return other
 
     def remove(self) -> None:
-        """Remove mailbox and archive."""
-        self.server.maildirs.remove(self.user)
+        """Remove mailboxes and archive."""
+        for user in self.users:
+            self.server.maildirs.remove(user)
         shutil.rmtree(self.root, ignore_errors=True)
 
 
-def new_stage(server: Server, root: Path, archive: Path | None = None) -> Stage:
-    """Return an empty mailbox and no archive."""
+def new_stage(server: Server, root: Path, archive: Path | None = None, mailboxes: int = 1) -> Stage:
+    """Return empty mailboxes and no archive."""
     root.mkdir(parents=True)
-    stage = Stage(server, f"faults-{os.getpid()}-{next(_NUMBERS)}", root, archive or root / ARCHIVE)
-    server.maildirs.fill(stage.user, [])
+    users = tuple(f"faults-{os.getpid()}-{next(_NUMBERS)}" for _ in range(mailboxes))
+    stage = Stage(server, users, root, archive or root / ARCHIVE)
+    stage.deliver([])
     stage.write_config()
     return stage
 
 
 def prepare(scenario: Scenario, server: Server, root: Path, program: Program) -> Stage:
     """Return the stage a scenario begins with; only the first one begins without an archive."""
-    stage = new_stage(server, root)
+    stage = new_stage(server, root, mailboxes=2 if scenario.shape == BESIDE else 1)
     if scenario.shape != FRESH:
         assert program.run(stage.config, "collect").returncode == 0
     stage.deliver(scenario.messages())

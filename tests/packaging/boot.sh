@@ -30,6 +30,10 @@ done
 systemctl show collector.service -p User -p Type -p NRestarts
 stat -c '%a %U' /var/lib/collector
 
+say processes
+stat -c %U /proc/[0-9]* 2>/dev/null | grep -cx collector
+journalctl --quiet --unit collector.service | grep -oE 'cycle.finished|worker.lost' | sort -u
+
 say secret
 as_collector cat /etc/collector/imap-password 2>&1 | sed 's/.*: //'
 

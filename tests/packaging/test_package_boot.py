@@ -104,6 +104,7 @@ def test_a_package_lives_on_a_real_system(machine: Path, package: Path, dovecot)
         "install": ["disabled", "inactive"],
         "configure": ["750 root collector", "640 root collector"],
         "start": ["active", "Type=notify", "NRestarts=0", "User=collector", "700 collector"],
+        "processes": ["3", "cycle.finished"],  # all three live in the sandbox
         "secret": ["Permission denied"],
         "archive": ["verified 3 entries, in full, 0 broken", "entries 3"],
         "reload": ["active"],

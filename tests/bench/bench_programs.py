@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import subprocess
 import sys
 from abc import ABC, abstractmethod
@@ -29,21 +30,27 @@ SECRETS_MODE = 0o600
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """Mailboxes to be emptied; all programs but this one know only the first.
+    """Mailboxes to be emptied; all programs but this one and ``BareC`` know only the first.
 
     Attributes:
         work: an empty directory for configuration, store and output.
         mailboxes: what each user's mailbox was filled with.
+        ports: where each user's server is reached.
     """
 
     work: Path
-    port: int
     mailboxes: Mapping[str, Pool]
+    ports: Mapping[str, int]
 
     @property
     def user(self) -> str:
         """The first user."""
         return next(iter(self.mailboxes))
+
+    @property
+    def port(self) -> int:
+        """Where the first user's server is reached."""
+        return self.ports[self.user]
 
     @property
     def count(self) -> int:
@@ -113,7 +120,7 @@ class Collector(Program):
                     "[[mailbox]]",
                     f'name = "{user}"',
                     'host = "127.0.0.1"',
-                    f"port = {job.port}",
+                    f"port = {job.ports[user]}",
                     'security = "plain"',
                     f'username = "{user}"',
                     'password_file = "password"',
@@ -149,7 +156,10 @@ class Collector(Program):
 
 
 class BareC(Program):
-    """The least that can be done, in C; ``stage`` is how far it goes."""
+    """The least that can be done, in C; ``stage`` is how far it goes.
+
+    It empties one mailbox; for several there are as many processes.
+    """
 
     def __init__(self, binary: Path, stage: str = "delete") -> None:
         self.binary, self.stage = binary, stage
@@ -158,17 +168,22 @@ class BareC(Program):
         self.deletes = stage == "delete"
 
     def command(self, job: Job) -> Sequence[str]:
-        """Run as far as the stage."""
-        return [str(self.binary), *self.arguments(job)]
+        """Run as far as the stage; wait for all."""
+        commands = [[str(self.binary), *self.arguments(job, user)] for user in job.mailboxes]
+        if len(commands) == 1:
+            return commands[0]
+        begun = "".join(f'{shlex.join(each)} & began="$began $!"; ' for each in commands)
+        return ["/bin/sh", "-c", f"{begun}for each in $began; do wait $each || exit; done"]
 
-    def arguments(self, job: Job) -> list[str]:
+    def arguments(self, job: Job, user: str) -> list[str]:
         """Return what the stage programs take."""
-        return [str(job.port), job.user, PASSWORD, self.stage, str(job.work / "messages")]
+        return [str(job.ports[user]), user, PASSWORD, self.stage, str(job.work / user)]
 
     def stored(self, job: Job) -> int:
         """Believe what it printed, when the number of bytes is right too."""
-        found = re.search(r"^(\d+) messages (\d+) bytes", said(job.work), re.MULTILINE)
-        return int(found[1]) if found and int(found[2]) == job.raw_bytes else 0
+        found = re.findall(r"^(\d+) messages (\d+) bytes", said(job.work), re.MULTILINE)
+        raw_bytes = sum(int(each) for _, each in found)
+        return sum(int(each) for each, _ in found) if raw_bytes == job.raw_bytes else 0
 
 
 class BarePython(BareC):
@@ -183,7 +198,8 @@ class BarePython(BareC):
 
     def command(self, job: Job) -> Sequence[str]:
         """Run as far as the stage."""
-        return [sys.executable, str(HERE / "limit_stages.py"), self.library, *self.arguments(job)]
+        arguments = self.arguments(job, job.user)
+        return [sys.executable, str(HERE / "limit_stages.py"), self.library, *arguments]
 
 
 def output(*command: object) -> str:

@@ -23,6 +23,9 @@ from bench_server import Server, free_port, give
 
 USERS = ("journal", "second")
 MEMORY_MB_MAX = 110
+ROUND_TRIP_MS = 40
+LINE_MBIT_S = 100
+"""Of a distant server."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,15 +102,20 @@ class Rig:
         return [each for each in programs if not self.programs or each.name in self.programs]
 
     @contextmanager
-    def job(self, *pools: Pool, port: int = 0) -> Iterator[Job]:
-        """Fill a mailbox with each pool and give an empty directory to work in, for a block."""
+    def job(self, *pools: Pool, lines: Sequence[Link] = ()) -> Iterator[Job]:
+        """Fill a mailbox with each pool and give an empty directory to work in, for a block.
+
+        Args:
+            lines: over which each is reached; without any, straight.
+        """
         work = self.scratch / "work"
         shutil.rmtree(work, ignore_errors=True)
         work.mkdir()
         mailboxes = dict(zip(USERS, pools, strict=False))
+        ports = [each.port for each in lines] or [self.server.port] * len(pools)
         for user, pool in mailboxes.items():
             self.server.fill(user, pool)
-        yield Job(work, port or self.server.port, mailboxes)
+        yield Job(work, mailboxes, dict(zip(mailboxes, ports, strict=True)))
         shutil.rmtree(work)
 
     def measure(self, program: Program, job: Job) -> Usage:
@@ -135,7 +143,9 @@ class Rig:
         return runs
 
     @contextmanager
-    def link(self, one_way_ms: float, mbit_s: float) -> Iterator[Link]:
+    def link(
+        self, one_way_ms: float = ROUND_TRIP_MS / 2, mbit_s: float = LINE_MBIT_S
+    ) -> Iterator[Link]:
         """Run a relay to the server for a block."""
         port = free_port()
         ends = [str(port), str(self.server.port), str(one_way_ms), str(mbit_s)]

@@ -1,16 +1,11 @@
-"""Where the edges are: large folders, large messages, two mailboxes, a distant server."""
+"""Where the edges are: large folders, large messages, a distant server."""
 
 from __future__ import annotations
 
-import os
-
 from bench_peers import find_peers
-from bench_process import RunError, Usage, on_cores
+from bench_process import RunError
 from bench_programs import BareC, BarePython, Collector
-from bench_rig import MEMORY_MB_MAX, Rig, Section, median, say, spread
-
-ROUND_TRIP_MS = 40
-LINE_MBIT_S = 100
+from bench_rig import LINE_MBIT_S, MEMORY_MB_MAX, ROUND_TRIP_MS, Rig, Section, median, say, spread
 
 
 def folders(rig: Rig) -> Section:
@@ -87,43 +82,6 @@ def memory(rig: Rig) -> Section:
     return section
 
 
-def mailboxes(rig: Rig) -> Section:
-    """Compare two mailboxes with one."""
-    pool = rig.pool("business", rig.sizes.reports)
-    halves = pool.halves()
-    section = Section(
-        "Two mailboxes",
-        f"`collect`; one mailbox holds the first half of {pool.describe()}, the other the rest.",
-        ("mailboxes", "cores", "wall s", "spread s", "CPU s", "MB/s"),
-    )
-    everywhere = os.sched_getaffinity(0)
-    settings = [(1, {min(everywhere)}), (1, everywhere), (2, everywhere)]
-    runs: list[list[Usage]] = [[] for _ in settings]
-    for _ in range(rig.sizes.runs):
-        for (count, cores), used in zip(settings, runs, strict=True):
-            with rig.job(*halves[:count]) as job, on_cores(cores, rig.server.process.pid):
-                used.append(rig.measure(Collector(), job))
-    rates = []
-    for (count, cores), used in zip(settings, runs, strict=True):
-        wall_s, cpu_s = (
-            median(used, lambda each: each.wall_s),
-            median(used, lambda each: each.cpu_s),
-        )
-        rates.append(sum(half.raw_mb for half in halves[:count]) / wall_s)
-        row = [f"{wall_s:.2f}", spread(used), f"{cpu_s:.2f}", f"{rates[-1]:.0f}"]
-        section.rows.append([str(count), str(len(cores)), *row])
-    on_one_core, one, two = rates
-    gain = two / one
-    section.notes.append(
-        f"Two mailboxes on {len(everywhere)} cores against one on one core, mail server included: "
-        f"{two / on_one_core:.2f} x. One alone works on all of them already."
-    )
-    section.goal(
-        "two mailboxes on two cores", "at least 1.7 x one", f"{gain:.2f} x", reached=gain >= 1.7
-    )
-    return section
-
-
 def link(rig: Rig) -> Section:
     """Measure over a line with delay and limited bandwidth."""
     pool = rig.pool("business", rig.sizes.reports // 2)
@@ -139,8 +97,8 @@ def link(rig: Rig) -> Section:
         used, shares, round_trips = [], [], 0
         for _ in range(rig.sizes.runs):
             with (
-                rig.link(ROUND_TRIP_MS / 2, LINE_MBIT_S) as line,
-                rig.job(pool, port=line.port) as job,
+                rig.link() as line,
+                rig.job(pool, lines=[line]) as job,
             ):
                 used.append(rig.measure(program, job))
                 round_trips, bytes_down = line.carried()

@@ -61,7 +61,7 @@ def poll(rig: Rig) -> Section:
 def _polls(rig: Rig, entries: int) -> tuple[float, float, float]:
     """Return round trips and CPU milliseconds of a poll, and resident megabytes."""
     nothing = Pool(rig.scratch)
-    with rig.link(0, 0) as line, rig.job(nothing, port=line.port) as job:
+    with rig.link(0, 0) as line, rig.job(nothing, lines=[line]) as job:
         if entries:
             _lay_ledger(rig, entries, job)
         lines = ('poll_interval = "1s"', "idle = false")

@@ -22,6 +22,7 @@ from pathlib import Path
 
 import measure_archive
 import measure_limits
+import measure_mailboxes
 import measure_service
 import measure_verify
 import measure_whole
@@ -37,7 +38,7 @@ SECTIONS: dict[str, Callable[[Rig], Section]] = {
     "stages": measure_whole.stages,
     "folders": measure_limits.folders,
     "memory": measure_limits.memory,
-    "mailboxes": measure_limits.mailboxes,
+    "mailboxes": measure_mailboxes.mailboxes,
     "link": measure_limits.link,
     "poll": measure_service.poll,
     "night": measure_service.night,

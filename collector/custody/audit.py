@@ -199,13 +199,14 @@ class Audit:
     def _receipt(self, found: StoredReceipt) -> Iterator[Problem]:
         seq = found.receipt.seq
         try:
-            entry = next(self.ledger.entries(seq, seq), None)
+            entry = self._entry(seq)
+            if entry is None and seq > self.ledger.last_seq():
+                return  # stored, and about to be committed; or adopted at the next start
+            entry = entry or self._entry(seq)  # it may have been committed in between
         except IntegrityError:
             what, digest = "its row in the ledger cannot be read", str(found.receipt.digest)
             yield Problem(what, "ledger.db", seq, digest)
             return
-        if entry is None and seq > self.ledger.last_seq():
-            return  # stored, and about to be committed; or adopted at the next start
         if entry is None:
             yield Problem(
                 "a stored message is not in the ledger; run `collector rebuild`",
@@ -217,6 +218,9 @@ class Audit:
             yield _problem(entry, "the ledger's row differs from the stored receipt")
         elif found.blob is not None and _elsewhere(entry.blob, found.blob):
             yield _problem(entry, "the ledger names another place for these bytes")
+
+    def _entry(self, seq: int) -> LedgerEntry | None:
+        return next(self.ledger.entries(seq, seq), None)
 
 
 def _elsewhere(recorded: BlobRef, found: BlobRef) -> bool:

@@ -164,6 +164,21 @@ def nothing_is_adopted() -> None:
 
 
 @mutant
+def stored_is_unknown() -> None:
+    """What is stored and not committed yet is not known to the batch that is stored behind it."""
+    from collector.custody.intake import Intake, Stored
+
+    def make(original):
+        def store(self, arrived, now):
+            self._stored = Stored()
+            return original(self, arrived, now)
+
+        return store
+
+    replace(Intake, "store", make)
+
+
+@mutant
 def uidvalidity_ignored() -> None:
     """A renumbered mailbox is taken for the one it was."""
     from collector.ledger import polls

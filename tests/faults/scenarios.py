@@ -138,6 +138,13 @@ class Stage:
             lines += [MAILBOX.format(number=number or "", **place), *more]
         (self.root / "collector.toml").write_text("\n".join([*lines, ""]))
 
+    def begin_log(self) -> None:
+        """Do what docs/operation.md says for rows that are lost for good and were signed."""
+        (self.archive / "checkpoints").rename(self.archive.with_name("checkpoints-lost"))
+        self.write_config()
+        with (self.root / "collector.toml").open("a") as file:
+            file.write('[evidence]\norigin = "journal-collector/begun-anew"\n')
+
     def copy(self, root: Path, archive: Path | None = None) -> Stage:
         """Return another stage in the same state, or with the mailboxes alone for an ``archive``.
 

@@ -86,7 +86,7 @@ class Committed:
 
 
 @dataclass(frozen=True, slots=True)
-class Stored:
+class LastBatch:
     """The batch that was stored last; the ledger may not name it yet.
 
     Attributes:
@@ -117,7 +117,7 @@ class Intake:
     rereading: Rereading = field(default_factory=Rereading)
     _turns: Turns = field(init=False)
     _sealing: Sealing = field(init=False)
-    _stored: Stored = field(default_factory=Stored, init=False)
+    _last_batch: LastBatch = field(default_factory=LastBatch, init=False)
     _day_began: datetime = field(default=NEVER, init=False)
 
     def __post_init__(self) -> None:
@@ -150,7 +150,7 @@ class Intake:
 
     def _adopt(self) -> None:
         adopt(self.archive, self.ledger, self.profile_of)
-        self._stored = Stored()
+        self._last_batch = LastBatch()
 
     def check_sound(self) -> None:
         """Raise ``IntegrityError`` when a write of this process could not be made durable."""
@@ -164,7 +164,7 @@ class Intake:
         """
         receipts: list[Receipt] = []
         digests = [each.fetched.raw.digest for each in arrived]
-        before = self._stored
+        before = self._last_batch
         first_copies = {**before.places, **self.ledger.find_digests(digests)}
         last_seq = max(before.last_seq, self.ledger.last_seq())
         for seq, each in enumerate(arrived, last_seq + 1):
@@ -187,7 +187,7 @@ class Intake:
             pending.append(PendingEntry(receipt, where, each.indexed))
         if pending:
             places = {digest: first_copies[digest] for digest in digests}
-            self._stored = Stored(pending[-1].receipt.seq, places)
+            self._last_batch = LastBatch(pending[-1].receipt.seq, places)
         return pending
 
     def commit(self, pending: Sequence[PendingEntry]) -> list[LedgerEntry]:

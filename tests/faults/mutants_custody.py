@@ -166,11 +166,11 @@ def nothing_is_adopted() -> None:
 @mutant
 def stored_is_unknown() -> None:
     """What is stored and not committed yet is not known to the batch that is stored behind it."""
-    from collector.custody.intake import Intake, Stored
+    from collector.custody.intake import Intake, LastBatch
 
     def make(original):
         def store(self, arrived, now):
-            self._stored = Stored()
+            self._last_batch = LastBatch()
             return original(self, arrived, now)
 
         return store

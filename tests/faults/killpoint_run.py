@@ -19,7 +19,7 @@ from scenarios import Stage
 BROKEN, ATTENTION = 3, 4
 CLOCK_AHEAD_S = 2 * 24 * 3600
 RECOVERY_RUNS_MAX = 4
-SIGNED = "the log does not continue the checkpoint"
+LOG_LOST = "the log does not continue the checkpoint"
 """The disk lied about a batch while another mailbox came to its end and had the log signed."""
 
 
@@ -159,7 +159,7 @@ def recover(verdict: Verdict, program: Program, stage: Stage) -> None:
             last = ran.output.strip().splitlines()[-1:]
             verdict.wrong.append(f"recovery ended with {ran.returncode}: {last}")
             return
-        if SIGNED in ran.output:
+        if LOG_LOST in ran.output:
             stage.begin_log()
         verdict.rebuilt = True
         program.run(stage.config, "rebuild")
